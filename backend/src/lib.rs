@@ -1,0 +1,1 @@
+//! Golive: a self-hosted live broadcast server.
