@@ -1,1 +1,3 @@
 //! Golive: a self-hosted live broadcast server.
+
+pub mod media;

@@ -1,0 +1,203 @@
+//! H.264 as far as a server has to understand it: NAL units and parameter sets (ITU-T H.264 section 7).
+
+use bytes::{BufMut, Bytes, BytesMut};
+use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::rbsp::{BitReader, decode_nal};
+
+/// `nal_unit_type` (table 7-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NalType(pub u8);
+
+impl NalType {
+    /// Coded slice of a non-IDR picture; the first type that carries picture data.
+    pub const SLICE: Self = Self(1);
+    /// Coded slice of an IDR picture; the last type that carries picture data.
+    pub const IDR: Self = Self(5);
+    /// Supplemental enhancement information.
+    pub const SEI: Self = Self(6);
+    /// Sequence parameter set.
+    pub const SPS: Self = Self(7);
+    /// Picture parameter set.
+    pub const PPS: Self = Self(8);
+    /// Access unit delimiter.
+    pub const DELIMITER: Self = Self(9);
+    /// Filler data.
+    pub const FILLER: Self = Self(12);
+
+    /// Of a NAL unit, by its first byte. An empty one has the unspecified type 0.
+    #[must_use]
+    pub fn of(nal: &[u8]) -> Self {
+        Self(nal.first().map_or(0, |byte| byte & 0x1f))
+    }
+
+    /// Whether it carries picture data (VCL).
+    #[must_use]
+    pub fn is_slice(self) -> bool {
+        (Self::SLICE..=Self::IDR).contains(&self)
+    }
+}
+
+/// Parameter sets that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the H.264 sequence parameter set is not valid: {0}")]
+pub struct InvalidSps(String);
+
+/// The parameter sets of an H.264 track and what they say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoFormat {
+    /// Sequence parameter set, as a NAL unit.
+    pub sps: Bytes,
+    /// Picture parameter set, as a NAL unit.
+    pub pps: Bytes,
+    /// Picture width in pixels, after cropping.
+    pub width: u32,
+    /// Picture height in pixels, after cropping.
+    pub height: u32,
+    /// Pictures that may be decoded before one that is shown earlier; more than 0 means B-frames.
+    /// `None` where the stream does not say.
+    pub reorder_frames: Option<u32>,
+}
+
+impl VideoFormat {
+    /// Reads the parameter sets.
+    ///
+    /// # Errors
+    /// [`InvalidSps`] when the SPS breaks the specification.
+    pub fn parse(sps: Bytes, pps: Bytes) -> Result<Self, InvalidSps> {
+        let invalid = |error: &dyn std::fmt::Debug| InvalidSps(format!("{error:?}"));
+        // Header, profile, constraints, level; `decode_nal` panics on less than two bytes.
+        if sps.len() < 4 {
+            return Err(InvalidSps(format!("it has only {} bytes", sps.len())));
+        }
+        let rbsp = decode_nal(&sps).map_err(|error| invalid(&error))?;
+        let parsed =
+            SeqParameterSet::from_bits(BitReader::new(&*rbsp)).map_err(|error| invalid(&error))?;
+        let (width, height) = parsed.pixel_dimensions().map_err(|error| invalid(&error))?;
+        let restrictions = parsed
+            .vui_parameters
+            .and_then(|vui| vui.bitstream_restrictions);
+        let reorder_frames = match parsed.pic_order_cnt {
+            // Output order is decoding order (section 8.2.1.3).
+            h264_reader::nal::sps::PicOrderCntType::TypeTwo => Some(0),
+            _ => restrictions.map(|restrictions| restrictions.max_num_reorder_frames),
+        };
+        Ok(Self {
+            width,
+            height,
+            reorder_frames,
+            sps,
+            pps,
+        })
+    }
+
+    /// Profile, constraints and level as in SDP's `profile-level-id` (RFC 6184 section 8.1) and the
+    /// `avc1.` codec string.
+    #[must_use]
+    pub fn profile_level_id(&self) -> String {
+        // `parse` accepted it, so the three bytes behind the NAL header are there.
+        let bytes = self.sps.get(1..4).unwrap_or_default();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The NAL units in the data of an access unit, each without its length.
+#[derive(Clone, Debug)]
+pub struct Nals {
+    rest: Bytes,
+}
+
+/// Walks over the NAL units of an access unit's data without copying. Ends early when a length is wrong.
+#[must_use]
+pub fn nals(data: &Bytes) -> Nals {
+    Nals { rest: data.clone() }
+}
+
+impl Iterator for Nals {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let (length, _) = self.rest.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let end = length
+            .checked_add(4)
+            .filter(|&end| end <= self.rest.len())?;
+        let nal = self.rest.slice(4..end);
+        self.rest = self.rest.slice(end..);
+        Some(nal)
+    }
+}
+
+/// Appends a NAL unit behind its length in four bytes.
+pub fn put_nal(data: &mut BytesMut, nal: &[u8]) {
+    let Ok(length) = u32::try_from(nal.len()) else {
+        return;
+    };
+    data.reserve(4 + nal.len());
+    data.put_u32(length);
+    data.put_slice(nal);
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// An SPS of x264: High profile, level 3.1, 1280x720, B-frames with reordering 2.
+    pub(crate) const SPS_HIGH_720P: &[u8] = &[
+        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x6a, 0x02, 0x02, 0x02,
+        0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x07, 0x8c, 0x18, 0xcb,
+    ];
+    /// An SPS of Chromium's OpenH264: constrained baseline, output in decoding order.
+    pub(crate) const SPS_BASELINE: &[u8] = &[
+        0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
+    ];
+    pub(crate) const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+
+    fn parse(sps: &'static [u8]) -> Result<VideoFormat, InvalidSps> {
+        VideoFormat::parse(Bytes::from_static(sps), Bytes::from_static(PPS))
+    }
+
+    #[test]
+    fn an_sps_tells_size_profile_and_reordering() {
+        let format = parse(SPS_HIGH_720P).unwrap();
+        assert_eq!((format.width, format.height), (1280, 720));
+        assert_eq!(format.profile_level_id(), "64001f");
+        assert_eq!(format.reorder_frames, Some(2));
+    }
+
+    #[test]
+    fn a_browsers_sps_has_no_reordering() {
+        let format = parse(SPS_BASELINE).unwrap();
+        assert_eq!(format.profile_level_id(), "42c01f");
+        assert_eq!(format.reorder_frames, Some(0));
+    }
+
+    #[test]
+    fn a_broken_sps_is_refused() {
+        for length in 0..8 {
+            assert!(parse(&SPS_HIGH_720P[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn nal_units_are_found_again() {
+        let mut data = BytesMut::new();
+        put_nal(&mut data, &[0x65, 1, 2, 3]);
+        put_nal(&mut data, &[0x41]);
+        let found: Vec<_> = nals(&data.freeze()).collect();
+        assert_eq!(
+            found,
+            [
+                Bytes::from_static(&[0x65, 1, 2, 3]),
+                Bytes::from_static(&[0x41])
+            ]
+        );
+        assert_eq!(NalType::of(&found[0]), NalType::IDR);
+        assert!(NalType::of(&found[1]).is_slice());
+    }
+
+    #[test]
+    fn a_wrong_length_ends_the_walk() {
+        let data = Bytes::from_static(&[0, 0, 0, 9, 0x65, 1]);
+        assert_eq!(nals(&data).count(), 0);
+    }
+}

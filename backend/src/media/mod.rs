@@ -1,0 +1,14 @@
+//! The media core: every broadcast becomes access units on a stage, every viewer reads them from there.
+//!
+//! It knows no protocol. What arrives is made into [`access_unit::AccessUnit`]s and written to a
+//! [`stage::Stage`]; what leaves subscribes to one. A form of a unit that all viewers of a protocol share
+//! (its RTP packets, say) is made by one task and handed on through a [`fanout::Fanout`] of its own.
+
+pub mod access_unit;
+pub mod fanout;
+pub mod h264;
+pub mod keyframes;
+pub mod ring;
+pub mod stage;
+pub mod time;
+pub mod timeline;

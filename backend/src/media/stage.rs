@@ -1,0 +1,436 @@
+//! A room's stage: one publisher writes access units, every viewer of every protocol reads them.
+
+use std::sync::{Arc, Weak};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::access_unit::{AccessUnit, AudioFormat, Epoch, Format, TrackKind};
+use super::fanout::{Fanout, Limits, Start, Subscription};
+use super::h264::VideoFormat;
+use super::keyframes::{Action, KeyframeRequests};
+use super::time::MediaTime;
+
+/// What the present broadcast consists of, as far as it has shown itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Formats {
+    /// The picture's.
+    pub video: Option<Arc<VideoFormat>>,
+    /// The sound's.
+    pub audio: Option<AudioFormat>,
+}
+
+/// The tracks a publisher is going to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracks {
+    /// A picture will come.
+    pub video: bool,
+    /// Sound will come.
+    pub audio: bool,
+}
+
+/// An access unit as a publisher writes it; the stage adds what only it knows.
+#[derive(Clone, Debug)]
+pub struct NewUnit {
+    /// What decodes it.
+    pub format: Format,
+    /// When it is decoded, in time since the publication began.
+    pub dts: MediaTime,
+    /// When it is shown or heard, in time since the publication began.
+    pub pts: MediaTime,
+    /// Whether it is an IDR picture.
+    pub keyframe: bool,
+    /// See [`AccessUnit::data`].
+    pub data: Bytes,
+}
+
+/// Another publisher has taken the stage: this one's writes are void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another publisher has taken over this room")]
+pub struct TakenOver;
+
+/// Where publisher and viewers of a room meet.
+#[derive(Debug)]
+pub struct Stage {
+    made: Instant,
+    units: Fanout<AccessUnit>,
+    formats: watch::Sender<Formats>,
+    state: Mutex<State>,
+    keyframe_wanted: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: Epoch,
+    /// Whether the epoch's publisher is still there.
+    published: bool,
+    has_video: bool,
+    /// Where the epoch's time zero lies on the stage's timeline.
+    origin: MediaTime,
+    /// Times of the newest units, over all epochs.
+    last_video: Option<MediaTime>,
+    last_audio: Option<MediaTime>,
+    requests: KeyframeRequests,
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Stage {
+    /// An empty stage whose ring keeps no more than `limits`.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            made: Instant::now(),
+            units: Fanout::new(limits),
+            formats: watch::Sender::default(),
+            state: Mutex::default(),
+            keyframe_wanted: Notify::new(),
+        }
+    }
+
+    /// Takes the stage. A publisher that was there before is off it from this moment on.
+    #[must_use]
+    pub fn publish(self: &Arc<Self>, tracks: Tracks) -> Publication {
+        let epoch = {
+            let mut state = self.state.lock();
+            state.epoch.0 += 1;
+            state.published = true;
+            state.has_video = tracks.video;
+            state.requests = KeyframeRequests::default();
+            let newest = state.last_video.max(state.last_audio);
+            let after = newest.map_or(MediaTime::ZERO, |t| t + MediaTime::from_micros(1));
+            state.origin = self.now().max(after);
+            self.units.cut();
+            state.epoch
+        };
+        self.formats.send_replace(Formats::default());
+        self.keyframe_wanted.notify_waiters();
+        Publication {
+            stage: Arc::downgrade(self),
+            epoch,
+        }
+    }
+
+    /// A new reader of everything that is published, whoever publishes it.
+    #[must_use]
+    pub fn subscribe(&self, start: Start) -> Subscription<AccessUnit> {
+        self.units.subscribe(start)
+    }
+
+    /// What the present broadcast consists of; changes with the publisher and with its formats.
+    #[must_use]
+    pub fn formats(&self) -> watch::Receiver<Formats> {
+        self.formats.subscribe()
+    }
+
+    /// Asks the publisher for a keyframe, soon: wishes of many viewers are joined.
+    pub fn request_keyframe(&self) {
+        self.state.lock().requests.want();
+        self.keyframe_wanted.notify_waiters();
+    }
+
+    /// Now, on the stage's timeline.
+    #[must_use]
+    pub fn now(&self) -> MediaTime {
+        self.made.elapsed().into()
+    }
+
+    fn write(&self, epoch: Epoch, unit: NewUnit) -> Result<(), TakenOver> {
+        let mut state = self.state.lock();
+        if state.epoch != epoch {
+            return Err(TakenOver);
+        }
+        let kind = unit.format.kind();
+        let dts = state.place(kind, unit.dts);
+        if unit.keyframe && kind == TrackKind::Video {
+            state.requests.arrived();
+        }
+        let random_access = match kind {
+            TrackKind::Video => unit.keyframe,
+            TrackKind::Audio => !state.has_video,
+        };
+        self.learn(&unit.format);
+        // Still under the lock: a publisher that takes over cannot come in between.
+        self.units.publish(Arc::new(AccessUnit {
+            epoch,
+            format: unit.format,
+            dts,
+            pts: dts + MediaTime::from((unit.pts).since(unit.dts)),
+            random_access,
+            data: unit.data,
+        }));
+        Ok(())
+    }
+
+    fn learn(&self, format: &Format) {
+        self.formats.send_if_modified(|known| match format {
+            Format::Video(video) if known.video.as_ref() != Some(video) => {
+                known.video = Some(Arc::clone(video));
+                true
+            }
+            Format::Audio(audio) if known.audio.as_ref() != Some(audio) => {
+                known.audio = Some(*audio);
+                true
+            }
+            _ => false,
+        });
+    }
+
+    fn leave(&self, epoch: Epoch) {
+        let mut state = self.state.lock();
+        if state.epoch == epoch {
+            state.published = false;
+            self.units.cut();
+            self.formats.send_replace(Formats::default());
+        }
+    }
+}
+
+impl State {
+    /// Moves a publication's time to the stage's; never back within a track.
+    fn place(&mut self, kind: TrackKind, dts: MediaTime) -> MediaTime {
+        let at = self.origin + dts;
+        let last = match kind {
+            TrackKind::Video => &mut self.last_video,
+            TrackKind::Audio => &mut self.last_audio,
+        };
+        let at = last.map_or(at, |last| at.max(last));
+        *last = Some(at);
+        at
+    }
+}
+
+/// The right to write to a stage, until it is dropped or another publisher takes over.
+#[derive(Debug)]
+pub struct Publication {
+    stage: Weak<Stage>,
+    epoch: Epoch,
+}
+
+impl Publication {
+    /// Hands a unit to all viewers. Never waits for one.
+    ///
+    /// # Errors
+    /// [`TakenOver`] once another publisher has the stage, or the room is gone.
+    pub fn write(&self, unit: NewUnit) -> Result<(), TakenOver> {
+        self.stage
+            .upgrade()
+            .ok_or(TakenOver)?
+            .write(self.epoch, unit)
+    }
+
+    /// Waits until the publisher has to be asked for a keyframe: at most once in
+    /// [`super::keyframes::MIN_INTERVAL`], however many viewers want one.
+    ///
+    /// # Errors
+    /// [`TakenOver`] once another publisher has the stage, or the room is gone.
+    pub async fn keyframe_wanted(&self) -> Result<(), TakenOver> {
+        loop {
+            let stage = self.stage.upgrade().ok_or(TakenOver)?;
+            let woken = stage.keyframe_wanted.notified();
+            let action = {
+                let mut state = stage.state.lock();
+                if state.epoch != self.epoch {
+                    return Err(TakenOver);
+                }
+                state.requests.poll(stage.now())
+            };
+            match action {
+                Action::Send => return Ok(()),
+                Action::WaitUntil(due) => tokio::time::sleep(due.since(stage.now())).await,
+                Action::Idle => woken.await,
+            }
+        }
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        if let Some(stage) = self.stage.upgrade() {
+            stage.leave(self.epoch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::h264::tests::{PPS, SPS_BASELINE, SPS_HIGH_720P};
+    use super::*;
+
+    const BOTH: Tracks = Tracks {
+        video: true,
+        audio: true,
+    };
+    const START: Start = Start::Newest {
+        max_age: Duration::MAX,
+    };
+
+    fn video(sps: &'static [u8]) -> Format {
+        let (sps, pps) = (Bytes::from_static(sps), Bytes::from_static(PPS));
+        Format::Video(Arc::new(VideoFormat::parse(sps, pps).unwrap()))
+    }
+
+    fn picture(at_ms: i64, keyframe: bool) -> NewUnit {
+        let at = MediaTime::from_micros(at_ms * 1_000);
+        let data = Bytes::from_static(b"picture");
+        NewUnit {
+            format: video(SPS_BASELINE),
+            dts: at,
+            pts: at,
+            keyframe,
+            data,
+        }
+    }
+
+    fn sound(at_ms: i64) -> NewUnit {
+        let format = Format::Audio(AudioFormat::Opus { channels: 2 });
+        NewUnit {
+            format,
+            data: Bytes::from_static(b"sound"),
+            ..picture(at_ms, false)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_joiner_gets_the_newest_keyframe_first() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        for (at, key) in [(0, true), (33, false), (66, true), (100, false)] {
+            publication.write(picture(at, key)).unwrap();
+            publication.write(sound(at)).unwrap();
+        }
+        let first = stage.subscribe(START).next().await.unwrap().unit;
+        assert!(first.random_access);
+        assert_eq!(first.format.kind(), TrackKind::Video);
+    }
+
+    #[tokio::test]
+    async fn sound_alone_can_be_started_anywhere() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(Tracks {
+            video: false,
+            audio: true,
+        });
+        publication.write(sound(0)).unwrap();
+        publication.write(sound(20)).unwrap();
+        assert!(stage.subscribe(START).try_next().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_second_publisher_takes_over_and_the_first_is_told() {
+        let stage = Arc::new(Stage::default());
+        let first = stage.publish(BOTH);
+        first.write(picture(0, true)).unwrap();
+        let mut viewer = stage.subscribe(START);
+        let second = stage.publish(BOTH);
+        assert_eq!(first.write(picture(33, false)), Err(TakenOver));
+        assert_eq!(first.keyframe_wanted().await, Err(TakenOver));
+        drop(first);
+        second.write(picture(0, true)).unwrap();
+        let epochs: Vec<_> = [viewer.try_next(), viewer.try_next()]
+            .into_iter()
+            .map(|delivery| delivery.unwrap().unit.epoch)
+            .collect();
+        assert!(epochs[0] < epochs[1]);
+        assert!(viewer.try_next().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_timeline_goes_on_across_a_re_publish() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        publication.write(picture(0, true)).unwrap();
+        publication.write(picture(1_000, false)).unwrap();
+        let mut viewer = stage.subscribe(START);
+        drop(publication);
+        // A second was written in no time: the next broadcast still comes after it.
+        let publication = stage.publish(BOTH);
+        publication.write(picture(0, true)).unwrap();
+        let mut times = Vec::new();
+        while let Some(delivery) = viewer.try_next() {
+            times.push(delivery.unit.dts);
+        }
+        assert_eq!(times.len(), 3);
+        assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_starts_in_a_broadcast_that_was_left() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        publication.write(picture(0, true)).unwrap();
+        drop(publication);
+        assert!(stage.subscribe(START).try_next().is_none());
+        assert_eq!(*stage.formats().borrow(), Formats::default());
+    }
+
+    #[tokio::test]
+    async fn decode_times_never_step_back() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let mut viewer = stage.subscribe(START);
+        for at in [0, 40, 20, 60] {
+            publication.write(picture(at, at == 0)).unwrap();
+        }
+        let mut last = MediaTime::ZERO;
+        while let Some(delivery) = viewer.try_next() {
+            assert!(delivery.unit.dts >= last);
+            last = delivery.unit.dts;
+        }
+    }
+
+    #[tokio::test]
+    async fn formats_are_announced_when_they_change() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let mut formats = stage.formats();
+        formats.mark_unchanged();
+        publication.write(picture(0, true)).unwrap();
+        assert!(formats.has_changed().unwrap());
+        formats.mark_unchanged();
+        publication.write(picture(33, false)).unwrap();
+        assert!(!formats.has_changed().unwrap());
+        publication
+            .write(NewUnit {
+                format: video(SPS_HIGH_720P),
+                ..picture(66, true)
+            })
+            .unwrap();
+        assert_eq!(
+            formats.borrow_and_update().video.as_ref().unwrap().width,
+            1280
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_wishes_for_a_keyframe_reach_the_publisher_as_one() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        for _ in 0..100 {
+            stage.request_keyframe();
+        }
+        publication.keyframe_wanted().await.unwrap();
+        let more = tokio::time::timeout(Duration::from_secs(5), publication.keyframe_wanted());
+        assert!(more.await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_keep_half_a_second_apart() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        stage.request_keyframe();
+        publication.keyframe_wanted().await.unwrap();
+        let first = Instant::now();
+        stage.request_keyframe();
+        publication.keyframe_wanted().await.unwrap();
+        assert!(first.elapsed() >= Duration::from_millis(500));
+    }
+}
