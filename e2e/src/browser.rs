@@ -1,0 +1,321 @@
+//! Chromium with a fake camera and microphone.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::{LONG, SOON, eventually};
+
+/// A test card that beeps instead of a camera, permission given, and nothing that needs a GPU, a
+/// sandbox or the network.
+const FLAGS: [&str; 11] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+];
+
+/// One Chromium with a profile of its own. Ends when dropped.
+pub struct Browser {
+    // Dropped first, which asks chromedriver to end Chromium.
+    driver: WebDriver,
+    _chromedriver: Child,
+}
+
+impl Browser {
+    /// Starts Chromium: the one that chromedriver finds, or the environment variable `CHROME`.
+    pub async fn start() -> Result<Self> {
+        let (chromedriver, port) = start_chromedriver().await?;
+        let mut capabilities = DesiredCapabilities::chrome();
+        for flag in FLAGS {
+            capabilities.add_arg(flag)?;
+        }
+        capabilities.add_arg("--window-size=1280,800")?;
+        // "Leave this page?" is answered with yes.
+        capabilities.set("unhandledPromptBehavior", "accept")?;
+        if let Some(chrome) = std::env::var_os("CHROME") {
+            capabilities.set_binary(chrome.to_str().context("CHROME is not UTF-8")?)?;
+        }
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
+            .await
+            .context("chromedriver cannot start Chromium")?;
+        let browser = Self {
+            driver,
+            _chromedriver: chromedriver,
+        };
+        browser.before_load(include_str!("observe.js")).await?;
+        Ok(browser)
+    }
+
+    /// Runs `script` in every page of this tab from now on, before the page's own scripts.
+    pub async fn before_load(&self, script: &str) -> Result<()> {
+        let source = json!({ "source": script });
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
+            .await?;
+        Ok(())
+    }
+
+    /// A command of the Chrome DevTools Protocol, to the present tab.
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value> {
+        Ok(self.driver.cdp().send_raw(command, parameters).await?)
+    }
+
+    /// From now on this tab loses so many percent of its WebRTC packets.
+    pub async fn lose_packets(&self, percent: u8) -> Result<()> {
+        let conditions = json!({
+            "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+            "packetLoss": percent,
+        });
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.emulateNetworkConditions", conditions)
+            .await?;
+        Ok(())
+    }
+
+    /// Loads `url`.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        self.driver
+            .goto(url)
+            .await
+            .with_context(|| format!("{url} does not load"))
+    }
+
+    /// Loads the present page again.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.driver.refresh().await?)
+    }
+
+    /// Goes back in the history.
+    pub async fn back(&self) -> Result<()> {
+        Ok(self.driver.back().await?)
+    }
+
+    /// Closes the present tab as a person would, and leaves an empty one open.
+    pub async fn close_tab(&self) -> Result<()> {
+        let old = self.driver.window().await?;
+        let new = self.driver.new_tab().await?;
+        self.driver.switch_to_window(old).await?;
+        self.driver.close_window().await?;
+        self.driver.switch_to_window(new).await?;
+        self.before_load(include_str!("observe.js")).await
+    }
+
+    /// Kills Chromium, so that it can say goodbye to nobody.
+    pub async fn kill(self) -> Result<()> {
+        let pid = self
+            .driver
+            .capabilities()
+            .get("goog:processID")
+            .and_then(Value::as_u64);
+        let pid = pid.context("chromedriver does not say which process Chromium is")?;
+        let kill = Command::new("kill")
+            .args(["-KILL", &pid.to_string()])
+            .status()
+            .await?;
+        ensure!(kill.success(), "Chromium could not be killed");
+        Ok(())
+    }
+
+    /// Runs JavaScript; `arguments` are the script's `arguments`, what it returns is awaited.
+    pub async fn js(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; \
+             (async function () {{ {script} }}).apply(null, arguments) \
+             .then((value) => done({{ value: value ?? null }}), (error) => done({{ error: String(error) }}));"
+        );
+        let answer = self
+            .driver
+            .execute_async(script, arguments)
+            .await?
+            .json()
+            .clone();
+        match answer.get("error") {
+            Some(error) => Err(anyhow!("in the page: {error}")),
+            None => Ok(answer["value"].clone()),
+        }
+    }
+
+    /// The element with this `data-test`.
+    pub async fn find(&self, hook: &str) -> Result<WebElement> {
+        let by = By::Css(format!("[data-test=\"{hook}\"]"));
+        self.driver
+            .find(by)
+            .await
+            .map_err(|_| anyhow!("there is no {hook:?} on the page"))
+    }
+
+    /// How many elements with this `data-test` there are.
+    pub async fn count(&self, hook: &str) -> Result<usize> {
+        let by = By::Css(format!("[data-test=\"{hook}\"]"));
+        Ok(self.driver.find_all(by).await?.len())
+    }
+
+    /// Waits until the element with this `data-test` can be clicked, and clicks it.
+    pub async fn click(&self, hook: &str) -> Result<()> {
+        self.wait(&format!("{hook:?} is clicked"), SOON, async || {
+            Ok(self.find(hook).await?.click().await?)
+        })
+        .await
+    }
+
+    /// Replaces what is typed into the element with this `data-test`.
+    pub async fn fill(&self, hook: &str, text: &str) -> Result<()> {
+        self.wait(&format!("{hook:?} is filled"), SOON, async || {
+            let field = self.find(hook).await?;
+            field.clear().await?;
+            Ok(field.send_keys(text).await?)
+        })
+        .await
+    }
+
+    /// What the element with this `data-test` shows.
+    pub async fn text(&self, hook: &str) -> Result<String> {
+        Ok(self.find(hook).await?.text().await?)
+    }
+
+    /// An attribute of the element with this `data-test`.
+    pub async fn attribute(&self, hook: &str, name: &str) -> Result<String> {
+        let value = self.find(hook).await?.attr(name).await?;
+        value.with_context(|| format!("{hook:?} has no attribute {name:?}"))
+    }
+
+    /// The first number in what the element with this `data-test` shows.
+    pub async fn number(&self, hook: &str) -> Result<u64> {
+        let text = self.text(hook).await?;
+        let digits = text
+            .split(|c: char| !c.is_ascii_digit())
+            .find(|part| !part.is_empty());
+        let digits = digits.with_context(|| format!("{hook:?} shows no number but {text:?}"))?;
+        Ok(digits.parse()?)
+    }
+
+    /// Waits until the `data-state` of the element with this `data-test` is `state`.
+    pub async fn state(&self, hook: &str, state: &str, within: Duration) -> Result<()> {
+        self.wait(&format!("{hook:?} is {state}"), within, async || {
+            let actual = self.attribute(hook, "data-state").await?;
+            ensure!(actual == state, "it is {actual}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// Waits until the element with this `data-test` shows this number.
+    pub async fn shows(&self, hook: &str, number: u64, within: Duration) -> Result<()> {
+        self.wait(&format!("{hook:?} shows {number}"), within, async || {
+            let actual = self.number(hook).await?;
+            ensure!(actual == number, "it shows {actual}");
+            Ok(())
+        })
+        .await
+    }
+
+    /// As [`eventually`]; a failure leaves a picture of the page and says what its console said.
+    pub async fn wait<T>(
+        &self,
+        what: &str,
+        within: Duration,
+        probe: impl AsyncFnMut() -> Result<T>,
+    ) -> Result<T> {
+        let outcome = eventually(what, within, probe).await;
+        if outcome.is_err() {
+            self.show_page(what).await;
+        }
+        outcome
+    }
+
+    /// What `getStats` says of the newest peer connection that is not closed.
+    pub async fn stats(&self) -> Result<Stats> {
+        let script = "
+            const peer = window.e2e.peers.findLast((peer) => peer.connectionState !== 'closed');
+            return peer ? [...(await peer.getStats()).values()] : null;";
+        match self.js(script, vec![]).await? {
+            Value::Array(reports) => Ok(Stats(reports)),
+            _ => Err(anyhow!("the page has no open peer connection")),
+        }
+    }
+
+    /// A picture of the page, in PNG.
+    pub async fn screenshot(&self) -> Result<Vec<u8>> {
+        Ok(self.driver.screenshot_as_png().await?)
+    }
+
+    /// Best effort: this is called when something went wrong already.
+    async fn show_page(&self, what: &str) {
+        let url = self
+            .driver
+            .current_url()
+            .await
+            .map(String::from)
+            .unwrap_or_default();
+        let name: String = what
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
+        let picture = crate::target_dir()
+            .join("e2e")
+            .join(format!("failed-{name}.png"));
+        if self.driver.screenshot(&picture).await.is_ok() {
+            eprintln!("The page {url} looked like {}", picture.display());
+        }
+        for entry in self.driver.browser_log().await.unwrap_or_default() {
+            eprintln!("    console: {}", entry.message);
+        }
+    }
+}
+
+/// The reports of one `RTCPeerConnection.getStats()`.
+pub struct Stats(Vec<Value>);
+
+impl Stats {
+    /// A number out of the first report that is of this `type`, of this `kind` (`audio` or `video`;
+    /// empty for any), and has it.
+    pub fn number(&self, kind_of_report: &str, media: &str, field: &str) -> Result<f64> {
+        self.0
+            .iter()
+            .filter(|report| report["type"] == kind_of_report)
+            .filter(|report| media.is_empty() || report["kind"] == media)
+            .find_map(|report| report[field].as_f64())
+            .with_context(|| format!("no {media} {kind_of_report} report has {field}"))
+    }
+}
+
+/// Starts chromedriver on a port it chooses.
+async fn start_chromedriver() -> Result<(Child, u16)> {
+    let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+    let mut process = Command::new(&program)
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("{} cannot be run", program.to_string_lossy()))?;
+    let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+    let port = async {
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                return Ok(port.trim_end_matches('.').parse()?);
+            }
+        }
+        Err(anyhow!("chromedriver ended"))
+    };
+    let port = timeout(LONG, port)
+        .await
+        .context("chromedriver says no port")??;
+    // Whatever else it says is read, so that it never waits for a reader.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((process, port))
+}

@@ -1,0 +1,192 @@
+//! The server, as a process of its own.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use serde::de::DeserializeOwned;
+use shared::api::{CreatedRoom, RoomTitle};
+use shared::room::Room;
+use tokio::process::{Child, Command};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
+
+use crate::{LONG, SOON, eventually, target_dir};
+
+/// Held by the one server that runs.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// A running server. Killed when dropped; a server that was not [stopped](Server::stop) shows its log.
+pub struct Server {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+    stopped: bool,
+    http: reqwest::Client,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Server {
+    /// Starts a server on free ports of this machine, which keeps nothing on disk.
+    pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Server::start`], with more flags.
+    pub async fn start_with(flags: &[&str]) -> Result<Self> {
+        let turn = TURN.lock().await;
+        let port = free_port()?;
+        let log = log_file()?;
+        let output = File::create(&log)?;
+        let program = program();
+        let process = Command::new(&program)
+            .args(["--http", &format!("127.0.0.1:{port}")])
+            .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
+            .args(["--public-address", "127.0.0.1", "--data", "none"])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| {
+                format!(
+                    "{} cannot be run: `cargo xtask build` makes it",
+                    program.display()
+                )
+            })?;
+        let http = reqwest::Client::new();
+        let mut server = Self {
+            process,
+            port,
+            log,
+            stopped: false,
+            http,
+            _turn: turn,
+        };
+        eventually("the server answers", LONG, async || {
+            if let Some(status) = server.process.try_wait()? {
+                return Ok(Err(anyhow::anyhow!(
+                    "the server ended at once with {status}"
+                )));
+            }
+            server.get("/healthz").await?.error_for_status()?;
+            Ok(Ok(()))
+        })
+        .await??;
+        Ok(server)
+    }
+
+    /// The absolute address of `path`.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The host and port it listens on.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `GET path`.
+    pub async fn get(&self, path: &str) -> Result<reqwest::Response> {
+        Ok(self.http.get(self.url(path)).timeout(SOON).send().await?)
+    }
+
+    /// A request to `path`, to be filled and sent.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, self.url(path)).timeout(SOON)
+    }
+
+    /// `GET path`, read as JSON.
+    pub async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let response = self.get(path).await?.error_for_status()?;
+        response
+            .json()
+            .await
+            .with_context(|| format!("GET {path} is not what was expected"))
+    }
+
+    /// `POST /api/rooms`.
+    pub async fn create_room(&self, title: &str) -> Result<CreatedRoom> {
+        let room = RoomTitle {
+            title: title.into(),
+        };
+        let request = self
+            .request(reqwest::Method::POST, "/api/rooms")
+            .json(&room);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// `GET /api/rooms/{key}`.
+    pub async fn room(&self, key: &str) -> Result<Room> {
+        self.json(&format!("/api/rooms/{key}")).await
+    }
+
+    /// Ends the server as an administrator would, by SIGTERM.
+    ///
+    /// # Errors
+    /// It did not end in time or not well, or a task of it panicked while it ran.
+    pub async fn stop(mut self) -> Result<()> {
+        let pid = self.process.id().context("the server ended by itself")?;
+        let kill = Command::new("kill").arg(pid.to_string()).status().await?;
+        ensure!(kill.success(), "SIGTERM could not be sent");
+        let status = timeout(SOON, self.process.wait())
+            .await
+            .context("the server still runs after SIGTERM")??;
+        ensure!(
+            status.success(),
+            "after SIGTERM the server ended with {status}"
+        );
+        let log = fs::read_to_string(&self.log)?;
+        ensure!(
+            !log.contains("panicked at"),
+            "a task of the server panicked"
+        );
+        self.stopped = true;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !self.stopped {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let skipped = log.lines().count().saturating_sub(100);
+            eprintln!("The server's log, complete in {}:", self.log.display());
+            log.lines()
+                .skip(skipped)
+                .for_each(|line| eprintln!("    {line}"));
+        }
+    }
+}
+
+/// What to run: the environment variable `GOLIVE_BIN`, else what `cargo xtask build` has built.
+fn program() -> PathBuf {
+    std::env::var_os("GOLIVE_BIN")
+        .map_or_else(|| target_dir().join("release/golive"), PathBuf::from)
+}
+
+/// A port that is free for both TCP and UDP.
+fn free_port() -> Result<u16> {
+    for _ in 0..100 {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no port is free for both TCP and UDP")
+}
+
+/// A file of its own for each server.
+fn log_file() -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let directory = target_dir().join("e2e");
+    fs::create_dir_all(&directory)?;
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ok(directory.join(format!("server-{}-{number}.log", std::process::id())))
+}

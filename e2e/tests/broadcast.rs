@@ -1,0 +1,114 @@
+//! Going live in one browser and watching in another.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use e2e::pages::{StudioPage, WatchPage};
+use e2e::{Browser, LONG, SOON, Server};
+
+#[tokio::test]
+async fn what_one_browser_broadcasts_another_sees_and_hears() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, viewer) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    let key = studio.go_live("Cooking with Ann").await?;
+
+    viewer.open(&studio.share_link().await?).await?;
+    let watch = WatchPage::watch(&viewer, &server, &key).await?;
+    let times = "const { pageReady, firstFrame } = window.e2e; return [pageReady, firstFrame]";
+    println!(
+        "page ready and first frame, in ms since navigation: {}",
+        viewer.js(times, vec![]).await?
+    );
+
+    let energy = async || {
+        viewer
+            .stats()
+            .await?
+            .number("inbound-rtp", "audio", "totalAudioEnergy")
+    };
+    viewer
+        .wait("the fake microphone's beeps are heard", SOON, async || {
+            ensure!(energy().await? > 0.0, "silence");
+            Ok(())
+        })
+        .await?;
+
+    ensure!(
+        watch.player("muted").await? == true,
+        "autoplay is only allowed muted"
+    );
+    viewer.click("unmute").await?;
+    viewer
+        .wait("one tap unmutes", SOON, async || {
+            ensure!(watch.player("muted").await? == false, "still muted");
+            Ok(())
+        })
+        .await?;
+    watch.plays().await?;
+    server.stop().await
+}
+
+#[tokio::test]
+async fn the_broadcaster_sends_at_full_quality_within_seconds() -> Result<()> {
+    const CAP: f64 = 2_500_000.0;
+    let server = Server::start().await?;
+    let host = Browser::start().await?;
+    let studio = StudioPage::open(&host, &server).await?;
+    studio.go_live("Full quality").await?;
+    let start = Instant::now();
+    // Without feedback about congestion Chromium would stay at 300 kbit/s.
+    host.wait("the send target is near its cap", LONG, async || {
+        let target = host
+            .stats()
+            .await?
+            .number("outbound-rtp", "video", "targetBitrate")?;
+        ensure!(target > 0.8 * CAP, "it is {target} bit/s");
+        Ok(())
+    })
+    .await?;
+    println!(
+        "the send target was near its cap after {:?}",
+        start.elapsed()
+    );
+    server.stop().await
+}
+
+#[tokio::test]
+async fn the_end_of_a_broadcast_is_seen_at_once() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, viewer) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    let key = studio.go_live("Short").await?;
+    let watch = WatchPage::watch(&viewer, &server, &key).await?;
+
+    let start = Instant::now();
+    studio.end().await?;
+    watch.is("ended", SOON).await?;
+    viewer.find("ended").await?;
+    println!("the end was seen after {:?}", start.elapsed());
+    server.stop().await
+}
+
+#[tokio::test]
+async fn lost_packets_do_not_freeze_the_picture() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, viewer) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    let key = studio.go_live("Bad network").await?;
+    viewer.lose_packets(5).await?;
+    let watch = WatchPage::watch(&viewer, &server, &key).await?;
+
+    let video = async |field: &str| viewer.stats().await?.number("inbound-rtp", "video", field);
+    let (frames, freezes) = (watch.frames().await?, video("freezeCount").await?);
+    let start = Instant::now();
+    tokio::time::sleep(SOON).await;
+    let rate = (watch.frames().await? - frames) / start.elapsed().as_secs_f64();
+    let (lost, nacks) = (video("packetsLost").await?, video("nackCount").await?);
+    let freezes = video("freezeCount").await? - freezes;
+    println!("{rate:.1} pictures a second, {lost} packets lost, {nacks} NACKs, {freezes} freezes");
+    ensure!(nacks > 0.0, "no packet was asked for again: was any lost?");
+    ensure!(rate > 15.0, "only {rate:.1} pictures a second");
+    ensure!(freezes <= 2.0, "{freezes} freezes in {SOON:?}");
+    server.stop().await
+}
