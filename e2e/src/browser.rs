@@ -1,16 +1,19 @@
 //! Chromium with a fake camera and microphone.
 
-use std::process::Stdio;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::timeout;
 
-use crate::{LONG, SOON, eventually};
+use crate::{LONG, SOON, eventually, target_dir};
 
 /// A test card that beeps instead of a camera, permission given, and nothing that needs a GPU, a
 /// sandbox or the network.
@@ -28,11 +31,12 @@ const FLAGS: [&str; 11] = [
     "--use-fake-ui-for-media-stream",
 ];
 
-/// One Chromium with a profile of its own. Ends when dropped.
+/// One Chromium with a profile of its own. Killed when dropped.
 pub struct Browser {
-    // Dropped first, which asks chromedriver to end Chromium.
     driver: WebDriver,
     _chromedriver: Child,
+    process: u64,
+    profile: PathBuf,
 }
 
 impl Browser {
@@ -49,12 +53,23 @@ impl Browser {
         if let Some(chrome) = std::env::var_os("CHROME") {
             capabilities.set_binary(chrome.to_str().context("CHROME is not UTF-8")?)?;
         }
+        let profile = new_profile()?;
+        capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
             .await
             .context("chromedriver cannot start Chromium")?;
+        // Ending it is up to `Drop`.
+        driver.clone().leak()?;
+        let process = driver
+            .capabilities()
+            .get("goog:processID")
+            .and_then(Value::as_u64);
+        let process = process.context("chromedriver does not say which process Chromium is")?;
         let browser = Self {
             driver,
             _chromedriver: chromedriver,
+            process,
+            profile,
         };
         browser.before_load(include_str!("observe.js")).await?;
         Ok(browser)
@@ -73,11 +88,16 @@ impl Browser {
         Ok(self.driver.cdp().send_raw(command, parameters).await?)
     }
 
-    /// From now on this tab loses so many percent of its WebRTC packets.
+    /// From now on this tab loses so many percent of its WebRTC packets, in both directions.
     pub async fn lose_packets(&self, percent: u8) -> Result<()> {
+        // Chromium only touches WebRTC when delay and throughput are given too: 1 ms and 100 Mbit/s.
         let conditions = json!({
-            "offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
+            "offline": false,
+            "latency": 1,
+            "downloadThroughput": 12_500_000,
+            "uploadThroughput": 12_500_000,
             "packetLoss": percent,
+            "packetQueueLength": 1_000,
         });
         self.devtools("Network.enable", json!({})).await?;
         self.devtools("Network.emulateNetworkConditions", conditions)
@@ -114,19 +134,8 @@ impl Browser {
     }
 
     /// Kills Chromium, so that it can say goodbye to nobody.
-    pub async fn kill(self) -> Result<()> {
-        let pid = self
-            .driver
-            .capabilities()
-            .get("goog:processID")
-            .and_then(Value::as_u64);
-        let pid = pid.context("chromedriver does not say which process Chromium is")?;
-        let kill = Command::new("kill")
-            .args(["-KILL", &pid.to_string()])
-            .status()
-            .await?;
-        ensure!(kill.success(), "Chromium could not be killed");
-        Ok(())
+    pub fn kill(self) {
+        drop(self);
     }
 
     /// Runs JavaScript; `arguments` are the script's `arguments`, what it returns is awaited.
@@ -264,15 +273,23 @@ impl Browser {
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
             .collect();
-        let picture = crate::target_dir()
-            .join("e2e")
-            .join(format!("failed-{name}.png"));
+        let picture = target_dir().join("e2e").join(format!("failed-{name}.png"));
         if self.driver.screenshot(&picture).await.is_ok() {
             eprintln!("The page {url} looked like {}", picture.display());
         }
         for entry in self.driver.browser_log().await.unwrap_or_default() {
             eprintln!("    console: {}", entry.message);
         }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Nothing is left to do when one of these fails.
+        let kill = Command::new("kill")
+            .args(["-KILL", &self.process.to_string()])
+            .status();
+        let _ = kill.and_then(|_| fs::remove_dir_all(&self.profile));
     }
 }
 
@@ -292,10 +309,20 @@ impl Stats {
     }
 }
 
+/// An empty folder for the profile of one Chromium.
+fn new_profile() -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("profile-{}-{number}", std::process::id());
+    let profile = target_dir().join("e2e").join(name);
+    fs::create_dir_all(&profile)?;
+    Ok(profile)
+}
+
 /// Starts chromedriver on a port it chooses.
 async fn start_chromedriver() -> Result<(Child, u16)> {
     let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-    let mut process = Command::new(&program)
+    let mut process = tokio::process::Command::new(&program)
         .arg("--port=0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -52,7 +52,7 @@ async fn a_broadcaster_who_vanishes_and_stays_away_ends_the_room() -> Result<()>
     let key = studio.go_live("Power cut").await?;
     let watch = WatchPage::watch(&viewer, &server, &key).await?;
 
-    host.kill().await?;
+    host.kill();
     watch.is("reconnecting", LONG).await?;
     watch.is("ended", LONG).await?;
     HomePage::open(&viewer, &server).await?.lists(&[]).await?;
