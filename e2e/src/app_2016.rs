@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::{SOON, Server};
 
@@ -31,7 +31,7 @@ impl AppSocket {
     /// As the app's broadcaster connects.
     pub async fn broadcaster(server: &Server) -> Result<Self> {
         let url = format!("ws://{}/socket.io/?transport=websocket", server.authority());
-        let (socket, _) = connect_async(url).await?;
+        let (socket, _) = connect_async_with_config(url, None, true).await?;
         let transport = Transport::WebSocket(Box::new(socket));
         Self {
             transport,

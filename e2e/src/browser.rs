@@ -1,7 +1,7 @@
 //! Chromium with a fake camera and microphone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -31,6 +31,17 @@ const FLAGS: [&str; 11] = [
     "--use-fake-ui-for-media-stream",
 ];
 
+/// What a page is shown on.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen {
+    /// In CSS pixels.
+    pub width: u32,
+    /// In CSS pixels.
+    pub height: u32,
+    /// Whether its owner prefers dark colours.
+    pub dark: bool,
+}
+
 /// One Chromium with a profile of its own. Killed when dropped.
 pub struct Browser {
     driver: WebDriver,
@@ -42,9 +53,22 @@ pub struct Browser {
 impl Browser {
     /// Starts Chromium: the one that chromedriver finds, or the environment variable `CHROME`.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Browser::start`]; its camera shows a film, in YUV4MPEG2, over and over.
+    pub async fn with_camera(film: &Path) -> Result<Self> {
+        Self::start_with(&[&format!(
+            "--use-file-for-fake-video-capture={}",
+            film.display()
+        )])
+        .await
+    }
+
+    async fn start_with(flags: &[&str]) -> Result<Self> {
         let (chromedriver, port) = start_chromedriver().await?;
         let mut capabilities = DesiredCapabilities::chrome();
-        for flag in FLAGS {
+        for flag in FLAGS.iter().chain(flags) {
             capabilities.add_arg(flag)?;
         }
         capabilities.add_arg("--window-size=1280,800")?;
@@ -254,6 +278,29 @@ impl Browser {
             Value::Array(reports) => Ok(Stats(reports)),
             _ => Err(anyhow!("the page has no open peer connection")),
         }
+    }
+
+    /// Shows the page on another screen from now on.
+    pub async fn show_on(&self, screen: Screen) -> Result<()> {
+        let Screen {
+            width,
+            height,
+            dark,
+        } = screen;
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < height,
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", size)
+            .await?;
+        let scheme = json!({
+            "name": "prefers-color-scheme", "value": if dark { "dark" } else { "light" },
+        });
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": [scheme] }),
+        )
+        .await?;
+        Ok(())
     }
 
     /// A picture of the page, in PNG.

@@ -9,6 +9,7 @@ pub mod app_2016;
 pub mod browser;
 pub mod eventually;
 pub mod pages;
+pub mod scenery;
 pub mod server;
 pub mod socket_io;
 

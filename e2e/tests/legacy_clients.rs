@@ -143,6 +143,9 @@ async fn the_2016_app_works_although_it_tells_no_protocol_version() -> Result<()
         .await?;
     is_listed(&server, "r1", true).await?;
     broadcaster.emit("join_room", json!("r1")).await?;
+    // The app asks for no acknowledgement: what comes back tells that it is in the room.
+    broadcaster.emit("upvote", json!("r1")).await?;
+    broadcaster.next("upvote").await?;
     audience.emit("join_room", json!("r1")).await?;
 
     audience.emit("upvote", json!("r1")).await?;
