@@ -1,0 +1,120 @@
+//! The server's HTTP API.
+
+use gloo_net::http::{Request, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use shared::api::{CreatedRoom, Problem, RoomTitle};
+use shared::room::{Room, RoomKey};
+
+use crate::clock;
+
+/// Why a request did not succeed. `Display` is a sentence for the person.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The server said no.
+    #[error("{detail}")]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The server's sentence.
+        detail: String,
+        /// `Retry-After`, in milliseconds.
+        retry_after_ms: Option<u32>,
+    },
+    /// There was no answer.
+    #[error("The server cannot be reached: please check your connection and try again.")]
+    Unreachable,
+    /// The answer makes no sense to this version of the page.
+    #[error("The server's answer is not understood: please reload the page.")]
+    Unexpected,
+    /// The browser cannot do its part.
+    #[error("This browser could not set up the connection ({0}): please try another one.")]
+    Browser(String),
+}
+
+/// `POST /api/rooms`.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn create_room(title: &str) -> Result<CreatedRoom, ApiError> {
+    let body = RoomTitle {
+        title: title.to_owned(),
+    };
+    let request = Request::post("/api/rooms")
+        .json(&body)
+        .map_err(|_| ApiError::Unexpected)?;
+    json(accept(send(request).await?).await?).await
+}
+
+/// `GET /api/rooms`.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn rooms() -> Result<Vec<Room>, ApiError> {
+    json(accept(send(build(Request::get("/api/rooms"))?).await?).await?).await
+}
+
+/// `GET /api/rooms/{key}`.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn room(key: &RoomKey) -> Result<Room, ApiError> {
+    let request = build(Request::get(&format!("/api/rooms/{key}")))?;
+    json(accept(send(request).await?).await?).await
+}
+
+/// `DELETE /api/rooms/{key}`: ends the room.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn end_room(key: &RoomKey, host_token: &str) -> Result<(), ApiError> {
+    let request = Request::delete(&format!("/api/rooms/{key}"))
+        .header("Authorization", &format!("Bearer {host_token}"));
+    accept(send(build(request)?).await?).await.map(|_| ())
+}
+
+fn build(request: RequestBuilder) -> Result<Request, ApiError> {
+    request.build().map_err(|_| ApiError::Unexpected)
+}
+
+/// Sends a request; an answer of any status is a success here.
+///
+/// # Errors
+/// [`ApiError::Unreachable`].
+pub async fn send(request: Request) -> Result<Response, ApiError> {
+    let response = request.send().await.map_err(|_| ApiError::Unreachable)?;
+    if let Some(date) = response.headers().get("date") {
+        clock::learn(&date);
+    }
+    Ok(response)
+}
+
+/// Passes a success on and turns everything else into the server's sentence.
+///
+/// # Errors
+/// [`ApiError::Refused`].
+pub async fn accept(response: Response) -> Result<Response, ApiError> {
+    if response.ok() {
+        return Ok(response);
+    }
+    let status = response.status();
+    // Seconds; the other form, a date, is for caches (RFC 9110 section 10.2.3).
+    let retry_after_ms = response
+        .headers()
+        .get("retry-after")
+        .and_then(|seconds| seconds.trim().parse::<u32>().ok())
+        .map(|seconds| seconds.saturating_mul(1_000));
+    let detail = match response.json::<Problem>().await {
+        Ok(problem) => problem.detail,
+        // A proxy in between answered, or the server itself is gone.
+        Err(_) => format!("The server answered with status {status}: please try again later."),
+    };
+    Err(ApiError::Refused {
+        status,
+        detail,
+        retry_after_ms,
+    })
+}
+
+async fn json<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
+    response.json().await.map_err(|_| ApiError::Unexpected)
+}

@@ -1,0 +1,93 @@
+//! Small questions to the browser.
+
+use leptos::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+
+/// Whether the person asked the system for less motion.
+#[must_use]
+pub fn prefers_reduced_motion() -> bool {
+    media_matches("(prefers-reduced-motion: reduce)")
+}
+
+/// Whether a media query holds now.
+#[must_use]
+pub fn media_matches(query: &str) -> bool {
+    window()
+        .match_media(query)
+        .ok()
+        .flatten()
+        .is_some_and(|list| list.matches())
+}
+
+/// Whether the person can see this page now.
+#[must_use]
+pub fn page_is_visible() -> bool {
+    document().visibility_state() == web_sys::VisibilityState::Visible
+}
+
+/// The page's scheme, host and port.
+#[must_use]
+pub fn origin() -> String {
+    window().location().origin().unwrap_or_default()
+}
+
+/// A number in `0.0..1.0`.
+#[must_use]
+pub fn random() -> f64 {
+    js_sys::Math::random()
+}
+
+/// What a JavaScript error says.
+#[must_use]
+pub fn error_message(error: &JsValue) -> String {
+    error
+        .dyn_ref::<js_sys::Error>()
+        .map(|error| String::from(error.message()))
+        .or_else(|| {
+            error
+                .dyn_ref::<web_sys::DomException>()
+                .map(web_sys::DomException::message)
+        })
+        .unwrap_or_else(|| format!("{error:?}"))
+}
+
+/// What a JavaScript error is called, such as `NotAllowedError`.
+#[must_use]
+pub fn error_name(error: &JsValue) -> String {
+    error
+        .dyn_ref::<web_sys::DomException>()
+        .map(web_sys::DomException::name)
+        .or_else(|| {
+            error
+                .dyn_ref::<js_sys::Error>()
+                .map(|error| String::from(error.name()))
+        })
+        .unwrap_or_default()
+}
+
+/// Whether keys pressed now write or choose something: the focus is on a control.
+#[must_use]
+pub fn focus_takes_keys() -> bool {
+    document().active_element().is_some_and(|element| {
+        matches!(
+            element.tag_name().as_str(),
+            "INPUT" | "TEXTAREA" | "SELECT" | "BUTTON" | "A" | "DIALOG"
+        )
+    })
+}
+
+/// Copies text.
+///
+/// # Errors
+/// Where the browser forbids it: outside a secure context, or without the person's doing.
+pub async fn copy(text: &str) -> Result<(), JsValue> {
+    // Absent in an insecure context, though the bindings say otherwise.
+    let clipboard = js_sys::Reflect::get(&window().navigator(), &"clipboard".into())?;
+    let clipboard: web_sys::Clipboard = if clipboard.is_undefined() {
+        return Err(clipboard);
+    } else {
+        clipboard.unchecked_into()
+    };
+    JsFuture::from(clipboard.write_text(text)).await.map(|_| ())
+}

@@ -1,0 +1,109 @@
+//! Camera and microphone.
+
+mod devices;
+mod error;
+mod sources;
+
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack};
+
+pub use devices::{Device, Devices};
+pub use error::CaptureError;
+pub use sources::Sources;
+
+/// What a track comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Picture.
+    Camera,
+    /// Sound.
+    Microphone,
+}
+
+impl Kind {
+    /// Where `track` comes from.
+    #[must_use]
+    pub fn of(track: &MediaStreamTrack) -> Self {
+        if track.kind() == "video" {
+            Self::Camera
+        } else {
+            Self::Microphone
+        }
+    }
+}
+
+/// Which device to use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The browser's choice.
+    Default,
+    /// The device with this id.
+    Device(String),
+    /// None.
+    Off,
+}
+
+impl Choice {
+    fn constraints(&self, kind: Kind) -> serde_json::Value {
+        if *self == Self::Off {
+            return false.into();
+        }
+        let mut constraints = match kind {
+            Kind::Camera => serde_json::json!({
+                "width": {"ideal": 1280},
+                "height": {"ideal": 720},
+                "frameRate": {"ideal": 30, "max": 30},
+            }),
+            Kind::Microphone => serde_json::json!({
+                "echoCancellation": true,
+                "noiseSuppression": true,
+                "autoGainControl": true,
+            }),
+        };
+        if let Self::Device(id) = self {
+            constraints["deviceId"] = serde_json::json!({"exact": id});
+        }
+        constraints
+    }
+}
+
+/// The browser's devices.
+///
+/// # Errors
+/// [`CaptureError::Insecure`] where the page may not use any, being neither https nor localhost.
+fn media_devices() -> Result<MediaDevices, CaptureError> {
+    let window = leptos::prelude::window();
+    // Absent in an insecure context, though the bindings say otherwise.
+    let devices = js_sys::Reflect::get(&window.navigator(), &"mediaDevices".into())
+        .ok()
+        .filter(|devices| !devices.is_undefined())
+        .ok_or(CaptureError::Insecure)?;
+    Ok(devices.unchecked_into())
+}
+
+/// Asks for a camera, a microphone, or both; the browser asks the person.
+async fn get_user_media(camera: &Choice, microphone: &Choice) -> Result<MediaStream, CaptureError> {
+    let constraints = serde_json::json!({
+        "video": camera.constraints(Kind::Camera),
+        "audio": microphone.constraints(Kind::Microphone),
+    });
+    let constraints: MediaStreamConstraints = js_sys::JSON::parse(&constraints.to_string())
+        .map_err(|error| CaptureError::from_js(&error))?
+        .unchecked_into();
+    let asked = media_devices()?
+        .get_user_media_with_constraints(&constraints)
+        .map_err(|error| CaptureError::from_js(&error))?;
+    let stream: JsValue = JsFuture::from(asked)
+        .await
+        .map_err(|error| CaptureError::from_js(&error))?;
+    Ok(stream.unchecked_into())
+}
+
+fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> + use<> {
+    stream
+        .get_tracks()
+        .to_vec()
+        .into_iter()
+        .map(JsCast::unchecked_into)
+}

@@ -1,0 +1,31 @@
+//! The chat with everything that belongs to it.
+
+use leptos::prelude::*;
+
+use super::chat::Chat;
+use super::composer::Composer;
+use crate::realtime::RoomFeed;
+
+/// What people say, and where one says it.
+#[component]
+pub fn ChatPanel(
+    /// The room.
+    feed: RoomFeed,
+    /// Whether the host is at it.
+    #[prop(optional)]
+    host: bool,
+) -> impl IntoView {
+    let offline = move || feed.connected.get() == Some(false);
+    view! {
+        <section class="chat-panel" aria-label="Chat">
+            <h2 class="chat-heading">
+                "Chat"
+                <Show when=offline>
+                    <span class="chat-offline" role="status">"Reconnecting…"</span>
+                </Show>
+            </h2>
+            <Chat feed />
+            <Composer feed host />
+        </section>
+    }
+}

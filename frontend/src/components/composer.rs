@@ -1,0 +1,235 @@
+//! Where people say, like and give.
+
+use gloo_timers::callback::Timeout;
+use leptos::html::Input;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::events::Refusal;
+use shared::limits::{COMMENT_CHARS, NAME_CHARS};
+use shared::text::{self, Field};
+
+use super::gift_tray::GiftTray;
+use super::icon::{Glyph, Icon};
+use crate::clock;
+use crate::logic::number;
+use crate::realtime::RoomFeed;
+use crate::storage;
+
+/// Characters that are left when the counter appears.
+const COUNTER_FROM: usize = 50;
+
+/// A refusal on show, and until when to wait.
+#[derive(Clone, PartialEq, Eq)]
+struct Refused {
+    sentence: String,
+    until: Option<u64>,
+}
+
+/// The name, the comment and, for viewers, likes and gifts.
+#[component]
+pub fn Composer(
+    /// The room.
+    feed: RoomFeed,
+    /// Whether the host is writing: a host neither likes nor gives.
+    #[prop(optional)]
+    host: bool,
+) -> impl IntoView {
+    let ticker = clock::ticker();
+    let default_name = if host { "Host" } else { "" };
+    let name =
+        RwSignal::new(storage::get(storage::NAME).unwrap_or_else(|| default_name.to_owned()));
+    let draft = RwSignal::new(String::new());
+    let sending = RwSignal::new(false);
+    let refused = RwSignal::new(None::<Refused>);
+    let clear_refusal = StoredValue::new_local(None::<Timeout>);
+    let tray_is_open = RwSignal::new(false);
+    let input = NodeRef::<Input>::new();
+
+    let refuse = move |refusal: Refusal| {
+        let until = refusal.retry_after_ms.map(|ms| clock::server_now() + ms);
+        refused.try_set(Some(Refused {
+            sentence: refusal.error,
+            until,
+        }));
+        let shown_for = refusal.retry_after_ms.unwrap_or(0).max(5_000);
+        let clear = Timeout::new(u32::try_from(shown_for).unwrap_or(u32::MAX), move || {
+            refused.try_set(None);
+        });
+        clear_refusal.try_set_value(Some(clear));
+    };
+    let wait_seconds = Memo::new(move |_| {
+        let until = refused.with(|refused| refused.as_ref()?.until)?;
+        let left = until.saturating_sub(ticker.now());
+        (left > 0).then(|| left.div_ceil(1_000))
+    });
+
+    let rename = move |event| {
+        let typed = event_target_value(&event);
+        if let Ok(accepted) = text::check(Field::Name, &typed) {
+            storage::set(storage::NAME, accepted);
+        } else if typed.trim().is_empty() {
+            storage::remove(storage::NAME);
+        }
+        name.set(typed);
+    };
+
+    let send = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if sending.get_untracked() {
+            return;
+        }
+        let typed = draft.get_untracked();
+        let refusal = |error: text::TextError| Refusal {
+            error: error.to_string(),
+            retry_after_ms: None,
+        };
+        let said = match text::check(Field::Comment, &typed) {
+            Ok(said) => said.to_owned(),
+            Err(text::TextError::Empty(_)) => return,
+            Err(error) => return refuse(refusal(error)),
+        };
+        let by = name.get_untracked();
+        let by = match text::check(Field::Name, &by) {
+            Ok(by) => Some(by.to_owned()),
+            Err(text::TextError::Empty(_)) => None,
+            Err(error) => return refuse(refusal(error)),
+        };
+        sending.set(true);
+        spawn_local(async move {
+            let result = feed.say(said, by).await;
+            sending.try_set(false);
+            match result {
+                Ok(()) => {
+                    refused.try_set(None);
+                    // Unless the person went on typing meanwhile.
+                    draft.try_update(|draft| {
+                        if *draft == typed {
+                            draft.clear();
+                        }
+                    });
+                }
+                Err(refusal) => refuse(refusal),
+            }
+        });
+        if let Some(input) = input.get_untracked() {
+            // The button must not take a phone's keyboard away.
+            let _ = input.focus();
+        }
+    };
+    let give = move |(gift_id, count)| {
+        spawn_local(async move {
+            if let Err(refusal) = feed.give(gift_id, count).await {
+                refuse(refusal);
+            }
+        });
+    };
+
+    let left = Memo::new(move |_| {
+        let used = draft.with(|draft| draft.trim().chars().count());
+        (used + COUNTER_FROM > COMMENT_CHARS).then(|| COMMENT_CHARS as i64 - used as i64)
+    });
+    let likes = Signal::derive(move || feed.likes.with(crate::logic::likes::LikeCounter::shown));
+    let close_on_escape = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Escape" {
+            tray_is_open.set(false);
+        }
+    };
+
+    view! {
+        <form class="composer" on:submit=send on:keydown=close_on_escape>
+            <Show when=move || tray_is_open.get()>
+                <GiftTray on_give=give />
+            </Show>
+            <div role="alert">
+                {move || {
+                    refused
+                        .get()
+                        .map(|refused| {
+                            view! {
+                                <p class="note small" data-test="composer-error">
+                                    {refused.sentence}
+                                </p>
+                            }
+                        })
+                }}
+            </div>
+            <label class="name-field">
+                <span>"Chatting as"</span>
+                <input
+                    type="text"
+                    data-test="name"
+                    placeholder="Your name"
+                    autocomplete="nickname"
+                    maxlength=NAME_CHARS
+                    prop:value=name
+                    on:input=rename
+                />
+            </label>
+            <div class="composer-row">
+                <div class="composer-field">
+                    <input
+                        type="text"
+                        data-test="composer"
+                        aria-label="Comment"
+                        placeholder="Say something"
+                        autocomplete="off"
+                        enterkeyhint="send"
+                        node_ref=input
+                        prop:value=draft
+                        on:input=move |event| draft.set(event_target_value(&event))
+                    />
+                    {move || {
+                        left.get()
+                            .map(|left| {
+                                view! {
+                                    <span class="counter" class:over=move || { left < 0 }>
+                                        {left}
+                                        <span class="visually-hidden">" characters left"</span>
+                                    </span>
+                                }
+                            })
+                    }}
+                    <button
+                        type="submit"
+                        class="send"
+                        data-test="send"
+                        aria-label="Send"
+                        aria-disabled=move || wait_seconds.get().is_some().to_string()
+                    >
+                        {move || match wait_seconds.get() {
+                            Some(seconds) => view! { <span>{seconds} "s"</span> }.into_any(),
+                            None => view! { <Icon glyph=Glyph::Send /> }.into_any(),
+                        }}
+                    </button>
+                </div>
+                {(!host)
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                class="icon-button large"
+                                data-test="gift-open"
+                                aria-label="Gifts"
+                                aria-expanded=move || tray_is_open.get().to_string()
+                                on:click=move |_| tray_is_open.update(|open| *open = !*open)
+                            >
+                                <Icon glyph=Glyph::Gift />
+                            </button>
+                            <button
+                                type="button"
+                                class="like"
+                                data-test="like"
+                                aria-label=move || format!("Like; {} likes so far", likes.get())
+                                on:click=move |_| feed.like()
+                            >
+                                <Icon glyph=Glyph::Heart />
+                                <span data-test="likes">
+                                    {move || number::compact(likes.get())}
+                                </span>
+                            </button>
+                        }
+                    })}
+            </div>
+        </form>
+    }
+}

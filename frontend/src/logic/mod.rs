@@ -1,0 +1,19 @@
+//! What the page decides, without a browser: input and time in, state and commands out.
+//!
+//! Everything here is tested on the host. Randomness comes in as a number in `0.0..1.0`, time as
+//! milliseconds since the Unix epoch.
+
+pub mod backoff;
+pub mod chat_log;
+pub mod codecs;
+pub mod elapsed;
+pub mod gifts;
+pub mod hearts;
+pub mod level;
+pub mod likes;
+pub mod number;
+pub mod poster;
+pub mod publisher;
+pub mod rooms;
+pub mod shortcut;
+pub mod viewer;

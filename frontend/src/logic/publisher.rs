@@ -1,0 +1,364 @@
+//! How a broadcast starts, survives a lost connection and ends.
+
+use shared::UnixMillis;
+use shared::room::RoomState;
+
+use super::backoff::Backoff;
+
+/// How long the server keeps a room whose broadcaster was lost, by default, in milliseconds.
+pub const GRACE_MS: u64 = 15_000;
+
+/// Where the broadcast is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Choosing camera, microphone and title.
+    #[default]
+    Setup,
+    /// Starting for the first time.
+    Connecting,
+    /// Media is flowing.
+    Live,
+    /// The connection was lost; the room waits until about `until`.
+    Reconnecting {
+        /// End of the grace time.
+        until: UnixMillis,
+    },
+    /// The person ended it; the server is being told.
+    Ending,
+    /// It is over.
+    Ended(Why),
+    /// It cannot go on by itself; the sentence says what to do.
+    Failed(String),
+}
+
+impl Phase {
+    /// Whether leaving now would interrupt a broadcast.
+    #[must_use]
+    pub const fn is_on_air(&self) -> bool {
+        matches!(
+            self,
+            Self::Connecting | Self::Live | Self::Reconnecting { .. } | Self::Ending
+        )
+    }
+}
+
+/// Why a broadcast is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The person ended it here.
+    Here,
+    /// The room was ended from elsewhere, or the grace time ran out.
+    Elsewhere,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The person pressed "Start".
+    Start,
+    /// The page was opened again on a room that is still going.
+    Resume,
+    /// Media is flowing to the server.
+    Connected,
+    /// The server refused with this HTTP status.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// The server's sentence.
+        detail: String,
+    },
+    /// The server did not answer.
+    Unreachable,
+    /// Neither server nor network, but this browser is in the way; a sentence.
+    Broken(String),
+    /// The media connection broke.
+    PeerLost,
+    /// The room is in this state.
+    Room(RoomState),
+    /// The wait that [`Command::Retry`] asked for is over.
+    RetryDue,
+    /// Another window of this browser took the broadcast over.
+    TakenOver,
+    /// The person confirmed the end.
+    End,
+    /// The server knows of the end (or cannot be told).
+    EndDone,
+    /// Back to the set-up of a new broadcast.
+    Reset,
+}
+
+/// What the shell is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Publish in place of the session there may be, creating the room first if there is none.
+    Publish,
+    /// Close the connection and leave the room to its grace time.
+    Drop,
+    /// End the session and the room, then send [`Event::EndDone`].
+    End,
+    /// Send [`Event::RetryDue`] after so many milliseconds, in place of a wait there may be.
+    Retry(u32),
+}
+
+/// The state machine of one broadcast.
+#[derive(Clone, Debug, Default)]
+pub struct Publisher {
+    phase: Phase,
+    backoff: Backoff,
+    /// The server called the room live since this session was started; only then is its word that
+    /// the broadcaster was lost about this session.
+    confirmed: bool,
+}
+
+impl Publisher {
+    /// Where the broadcast is now.
+    #[must_use]
+    pub const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// Takes in what happened at `now`; returns what to do, in order. `random` is `0.0..1.0`.
+    pub fn handle(&mut self, event: Event, now: UnixMillis, random: f64) -> Vec<Command> {
+        match event {
+            Event::Reset => {
+                *self = Self::default();
+                vec![Command::Drop]
+            }
+            Event::EndDone if self.phase == Phase::Ending => {
+                self.phase = Phase::Ended(Why::Here);
+                Vec::new()
+            }
+            _ if matches!(self.phase, Phase::Ending | Phase::Ended(_)) => Vec::new(),
+            Event::EndDone => Vec::new(),
+            Event::Start => {
+                self.phase = Phase::Connecting;
+                self.publish()
+            }
+            Event::Resume => {
+                self.phase = Phase::Reconnecting {
+                    until: now + GRACE_MS,
+                };
+                self.publish()
+            }
+            Event::Connected => {
+                self.backoff.reset();
+                self.phase = Phase::Live;
+                Vec::new()
+            }
+            Event::Refused { status, detail } => self.refused(status, detail, random),
+            Event::Unreachable => self.unreachable(random),
+            Event::Broken(sentence) => self.fail(sentence),
+            Event::TakenOver => self.fail(
+                "This broadcast goes on in another window of this browser. To bring it back here, \
+                 try again."
+                    .into(),
+            ),
+            Event::PeerLost => self.peer_lost(now, random),
+            Event::Room(state) => self.room_is(state, now, random),
+            Event::RetryDue => match self.phase {
+                Phase::Reconnecting { .. } => self.publish(),
+                _ => Vec::new(),
+            },
+            Event::End => {
+                self.phase = Phase::Ending;
+                vec![Command::End]
+            }
+        }
+    }
+
+    fn publish(&mut self) -> Vec<Command> {
+        self.confirmed = false;
+        vec![Command::Publish]
+    }
+
+    fn fail(&mut self, sentence: String) -> Vec<Command> {
+        self.phase = Phase::Failed(sentence);
+        vec![Command::Drop]
+    }
+
+    fn refused(&mut self, status: u16, detail: String, random: f64) -> Vec<Command> {
+        match (&self.phase, status) {
+            (Phase::Reconnecting { .. }, 404 | 410) => {
+                self.phase = Phase::Ended(Why::Elsewhere);
+                vec![Command::Drop]
+            }
+            (Phase::Reconnecting { .. }, 408 | 409 | 425 | 429 | 500..) => self.retry(random),
+            _ => self.fail(detail),
+        }
+    }
+
+    fn unreachable(&mut self, random: f64) -> Vec<Command> {
+        match self.phase {
+            Phase::Reconnecting { .. } => self.retry(random),
+            _ => self.fail(
+                "The server cannot be reached: please check your connection and try again.".into(),
+            ),
+        }
+    }
+
+    fn peer_lost(&mut self, now: UnixMillis, random: f64) -> Vec<Command> {
+        match self.phase {
+            Phase::Live => {
+                self.phase = Phase::Reconnecting {
+                    until: now + GRACE_MS,
+                }
+            }
+            Phase::Reconnecting { .. } => {}
+            Phase::Connecting => {
+                return self.fail(
+                    "The server answered, but picture and sound do not get through: a firewall \
+                     may be in the way. Please try another network."
+                        .into(),
+                );
+            }
+            _ => return Vec::new(),
+        }
+        let mut commands = vec![Command::Drop];
+        commands.extend(self.retry(random));
+        commands
+    }
+
+    fn retry(&mut self, random: f64) -> Vec<Command> {
+        vec![Command::Retry(self.backoff.next_ms(random))]
+    }
+
+    fn room_is(&mut self, state: RoomState, now: UnixMillis, random: f64) -> Vec<Command> {
+        match (state, &self.phase) {
+            (RoomState::Live, _) => {
+                self.confirmed = true;
+                Vec::new()
+            }
+            (RoomState::Reconnecting, Phase::Live) if self.confirmed => self.peer_lost(now, random),
+            (RoomState::Ended, Phase::Setup) => Vec::new(),
+            (RoomState::Ended, _) => {
+                self.phase = Phase::Ended(Why::Elsewhere);
+                vec![Command::Drop]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16) -> Event {
+        Event::Refused {
+            status,
+            detail: "A sentence.".into(),
+        }
+    }
+
+    fn live() -> Publisher {
+        let mut publisher = Publisher::default();
+        assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
+        publisher.handle(Event::Room(RoomState::Live), 0, 0.0);
+        assert_eq!(publisher.handle(Event::Connected, 0, 0.0), []);
+        assert_eq!(publisher.phase(), &Phase::Live);
+        publisher
+    }
+
+    #[test]
+    fn a_lost_connection_is_published_again_within_the_grace_time() {
+        let mut publisher = live();
+        let commands = publisher.handle(Event::PeerLost, 1_000, 1.0);
+        assert_eq!(commands, [Command::Drop, Command::Retry(600)]);
+        assert_eq!(publisher.phase(), &Phase::Reconnecting { until: 16_000 });
+        assert_eq!(
+            publisher.handle(Event::RetryDue, 1_600, 1.0),
+            [Command::Publish]
+        );
+        assert_eq!(
+            publisher.handle(Event::Unreachable, 1_700, 1.0),
+            [Command::Retry(1_200)]
+        );
+        assert_eq!(
+            publisher.handle(Event::RetryDue, 2_900, 1.0),
+            [Command::Publish]
+        );
+        publisher.handle(Event::Connected, 3_000, 1.0);
+        assert_eq!(publisher.phase(), &Phase::Live);
+    }
+
+    #[test]
+    fn the_countdown_does_not_start_over_with_each_attempt() {
+        let mut publisher = live();
+        publisher.handle(Event::PeerLost, 1_000, 0.0);
+        publisher.handle(Event::RetryDue, 2_000, 0.0);
+        publisher.handle(Event::PeerLost, 9_000, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Reconnecting { until: 16_000 });
+    }
+
+    #[test]
+    fn the_server_may_notice_the_loss_first() {
+        let mut publisher = live();
+        publisher.handle(Event::Room(RoomState::Live), 0, 0.0);
+        publisher.handle(Event::Room(RoomState::Reconnecting), 5_000, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Reconnecting { until: 20_000 });
+    }
+
+    #[test]
+    fn old_news_of_a_loss_does_not_break_the_new_session() {
+        let mut publisher = Publisher::default();
+        assert_eq!(publisher.handle(Event::Resume, 0, 0.0), [Command::Publish]);
+        publisher.handle(Event::Connected, 100, 0.0);
+        assert_eq!(
+            publisher.handle(Event::Room(RoomState::Reconnecting), 110, 0.0),
+            []
+        );
+        assert_eq!(publisher.phase(), &Phase::Live);
+    }
+
+    #[test]
+    fn a_failed_start_is_told_and_can_be_tried_again() {
+        let mut publisher = Publisher::default();
+        publisher.handle(Event::Start, 0, 0.0);
+        assert_eq!(publisher.handle(refused(503), 0, 0.0), [Command::Drop]);
+        assert_eq!(publisher.phase(), &Phase::Failed("A sentence.".into()));
+        assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
+    }
+
+    #[test]
+    fn a_room_that_is_gone_ends_the_reconnecting() {
+        let mut publisher = live();
+        publisher.handle(Event::PeerLost, 0, 0.0);
+        publisher.handle(refused(404), 16_000, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Ended(Why::Elsewhere));
+    }
+
+    #[test]
+    fn a_key_that_was_rotated_is_not_tried_again() {
+        let mut publisher = live();
+        publisher.handle(Event::PeerLost, 0, 0.0);
+        assert_eq!(publisher.handle(refused(401), 0, 0.0), [Command::Drop]);
+        assert!(matches!(publisher.phase(), Phase::Failed(_)));
+    }
+
+    #[test]
+    fn two_windows_do_not_fight_over_one_broadcast() {
+        let mut publisher = live();
+        assert_eq!(publisher.handle(Event::TakenOver, 0, 0.0), [Command::Drop]);
+        assert_eq!(publisher.handle(Event::RetryDue, 0, 0.0), []);
+    }
+
+    #[test]
+    fn ending_is_told_to_the_server_once() {
+        let mut publisher = live();
+        assert_eq!(publisher.handle(Event::End, 0, 0.0), [Command::End]);
+        assert_eq!(publisher.handle(Event::End, 0, 0.0), []);
+        assert_eq!(publisher.handle(Event::PeerLost, 0, 0.0), []);
+        assert_eq!(publisher.handle(Event::Room(RoomState::Ended), 0, 0.0), []);
+        publisher.handle(Event::EndDone, 0, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Ended(Why::Here));
+    }
+
+    #[test]
+    fn a_new_broadcast_starts_from_the_set_up() {
+        let mut publisher = live();
+        publisher.handle(Event::Room(RoomState::Ended), 0, 0.0);
+        publisher.handle(Event::Reset, 0, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Setup);
+        assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
+    }
+}

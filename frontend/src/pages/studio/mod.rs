@@ -1,0 +1,328 @@
+//! Going live.
+
+// `#[component]` makes a public type of a component's properties, whoever may see the component.
+#[allow(unreachable_pub)]
+mod on_air;
+#[allow(unreachable_pub)]
+mod setup;
+#[allow(unreachable_pub)]
+mod summary;
+
+use leptos::html::Video;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use leptos_meta::Title;
+use leptos_router::NavigateOptions;
+use leptos_router::components::A;
+use leptos_router::hooks::{use_navigate, use_params_map};
+use shared::room::{Room, RoomKey, RoomState};
+
+use crate::api::{self, ApiError};
+use crate::browser;
+use crate::capture::{Choice, Kind, Sources};
+use crate::components::chat_panel::ChatPanel;
+use crate::components::message::Message;
+use crate::components::site_header::SiteHeader;
+use crate::logic::publisher::Phase;
+use crate::realtime::RoomFeed;
+use crate::storage;
+use crate::webrtc::{Broadcast, HostedRoom};
+
+use on_air::{Controls, OnAir, Preview};
+use setup::Setup;
+use summary::Summary;
+
+/// What the address asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Visit {
+    /// Finding out.
+    Loading,
+    /// This browser may broadcast.
+    Host,
+    /// The room is another browser's.
+    Guest(RoomKey),
+    /// The room is over, or there is none.
+    Over,
+    /// The server could not say; a sentence.
+    Unknown(String),
+}
+
+/// Everything of one studio; each part of the page takes what it needs.
+#[derive(Clone, Copy)]
+struct Desk {
+    sources: Sources,
+    broadcast: Broadcast,
+    feed: RoomFeed,
+    video: NodeRef<Video>,
+    visit: RwSignal<Visit>,
+    /// The room as it was last, for the summary.
+    last: RwSignal<Option<Room>>,
+    title: RwSignal<String>,
+}
+
+/// `/live` and `/live/{key}`.
+#[component]
+pub fn Studio() -> impl IntoView {
+    let sources = Sources::new();
+    let desk = Desk {
+        sources,
+        broadcast: Broadcast::new(sources),
+        feed: RoomFeed::new(),
+        video: NodeRef::new(),
+        visit: RwSignal::new(Visit::Loading),
+        last: RwSignal::new(None),
+        title: RwSignal::new(storage::get(storage::TITLE).unwrap_or_default()),
+    };
+    desk.follow_the_address();
+    desk.follow_the_room();
+    desk.show_the_preview();
+
+    let phase = desk.broadcast;
+    let state = move || match (desk.visit.get(), phase.phase()) {
+        (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
+        (Visit::Guest(_) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => "error",
+        (Visit::Loading, _) | (_, Phase::Setup) => "setup",
+        (_, Phase::Connecting) => "connecting",
+        (_, Phase::Live | Phase::Ending) => "live",
+        (_, Phase::Reconnecting { .. }) => "reconnecting",
+    };
+    let may_leave = move |()| {
+        !phase.phase().is_on_air()
+            || window()
+                .confirm_with_message(
+                    "You are live. Leave anyway? The broadcast ends unless you come back within \
+                     15 seconds.",
+                )
+                .unwrap_or(true)
+    };
+    let is_ended = Memo::new(move |_| matches!(phase.phase(), Phase::Ended(_)));
+    let has_room = Memo::new(move |_| {
+        phase.room().is_some() && !matches!(phase.phase(), Phase::Setup | Phase::Connecting)
+    });
+    view! {
+        <Title text="Studio · Golive" />
+        <div class="studio" data-test="studio" data-state=state>
+            <SiteHeader in_studio=true may_leave />
+            {move || match desk.visit.get() {
+                Visit::Loading | Visit::Host if is_ended.get() => {
+                    view! { <Summary desk /> }.into_any()
+                }
+                Visit::Loading | Visit::Host => {
+                    view! {
+                        <main class="studio-main" class:on-air=has_room>
+                            <div class="stage">
+                                <Preview desk />
+                                <Controls desk />
+                                <Show when=move || has_room.get()>
+                                    <OnAir desk />
+                                </Show>
+                            </div>
+                            <Show
+                                when=move || has_room.get()
+                                fallback=move || view! { <Setup desk /> }
+                            >
+                                <ChatPanel feed=desk.feed host=true />
+                            </Show>
+                        </main>
+                    }
+                        .into_any()
+                }
+                Visit::Guest(key) => {
+                    view! {
+                        <main class="page">
+                            <Message
+                                heading="This is not your room"
+                                detail="Only the browser that made it can broadcast to it."
+                                test="error"
+                            >
+                                <A href=format!("/room/{key}") attr:class="button">
+                                    "Watch it"
+                                </A>
+                                <A href="/live" attr:class="button primary">
+                                    "Start your own"
+                                </A>
+                            </Message>
+                        </main>
+                    }
+                        .into_any()
+                }
+                Visit::Over => {
+                    view! {
+                        <main class="page">
+                            <Message
+                                heading="This broadcast has ended"
+                                detail="Its room is closed. A new broadcast gets a new link."
+                                test="ended"
+                            >
+                                <A href="/live" attr:class="button primary">
+                                    "Go live again"
+                                </A>
+                            </Message>
+                        </main>
+                    }
+                        .into_any()
+                }
+                Visit::Unknown(sentence) => {
+                    view! {
+                        <main class="page">
+                            <Message
+                                heading="The room could not be loaded"
+                                detail=sentence
+                                test="error"
+                            >
+                                <button
+                                    type="button"
+                                    class="button"
+                                    on:click=move |_| desk.visit(desk.address_key())
+                                >
+                                    "Try again"
+                                </button>
+                            </Message>
+                        </main>
+                    }
+                        .into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+impl Desk {
+    /// The key in the address, if there is one that could be a room's.
+    fn address_key(self) -> Option<Result<RoomKey, ()>> {
+        let key = use_params_map().with_untracked(|params| params.get("key"))?;
+        Some(key.parse().map_err(|_| ()))
+    }
+
+    /// Does what the address asks for, and again when it changes; starting a broadcast puts the new
+    /// room's key there.
+    fn follow_the_address(self) {
+        let params = use_params_map();
+        let navigate = use_navigate();
+        Effect::new(move |_| {
+            let key = params
+                .read()
+                .get("key")
+                .map(|key| key.parse::<RoomKey>().map_err(|_| ()));
+            let room = self.broadcast.room_untracked().map(|room| room.key);
+            let is_here = matches!((&key, &room), (Some(Ok(key)), Some(room)) if key == room);
+            if !is_here {
+                self.visit(key);
+            }
+        });
+        Effect::new(move |_| {
+            let Some(room) = self.broadcast.room() else {
+                return;
+            };
+            self.feed
+                .join(room.key.clone(), Some(room.secrets.host_token.clone()));
+            let options = NavigateOptions {
+                replace: true,
+                scroll: false,
+                ..Default::default()
+            };
+            navigate(&format!("/live/{}", room.key), options);
+        });
+    }
+
+    fn visit(self, key: Option<Result<RoomKey, ()>>) {
+        self.feed.leave();
+        self.last.set(None);
+        self.broadcast.reset();
+        match key {
+            None => {
+                self.visit.set(Visit::Host);
+                spawn_local(async move {
+                    self.open_sources().await;
+                });
+            }
+            Some(Err(())) => self.visit.set(Visit::Over),
+            Some(Ok(key)) => {
+                self.visit.set(Visit::Loading);
+                spawn_local(async move {
+                    let visit = self.return_to(key).await;
+                    self.visit.try_set(visit);
+                });
+            }
+        }
+    }
+
+    /// Back in a room: after a reload, or by its address.
+    async fn return_to(self, key: RoomKey) -> Visit {
+        let Some(secrets) = storage::host_secrets(&key) else {
+            return Visit::Guest(key);
+        };
+        let room = match api::room(&key).await {
+            Ok(room) => room,
+            Err(ApiError::Refused {
+                status: 404 | 410, ..
+            }) => {
+                storage::forget_room(&key);
+                return Visit::Over;
+            }
+            Err(error) => return Visit::Unknown(error.to_string()),
+        };
+        if room.state == RoomState::Ended {
+            storage::forget_room(&key);
+            return Visit::Over;
+        }
+        let goes_on = matches!(room.state, RoomState::Live | RoomState::Reconnecting);
+        self.title.try_set(room.title);
+        if self.visit.is_disposed() {
+            return Visit::Loading;
+        }
+        self.broadcast.set_room(HostedRoom { key, secrets });
+        self.visit.set(Visit::Host);
+        if self.open_sources().await && goes_on {
+            self.broadcast.resume();
+        }
+        Visit::Host
+    }
+
+    async fn open_sources(self) -> bool {
+        // Running already when a new broadcast follows an old one.
+        self.sources.stream_untracked().is_some() || self.sources.open().await
+    }
+
+    fn follow_the_room(self) {
+        Effect::new(move |_| {
+            let Some(room) = self.feed.room.get() else {
+                return;
+            };
+            self.broadcast.room_is(room.state);
+            // An ended room has nobody in it: the figures before that are the broadcast's.
+            self.last.set(Some(room));
+        });
+    }
+
+    fn show_the_preview(self) {
+        Effect::new(move |_| {
+            let stream = self.sources.stream();
+            if let Some(video) = self.video.get() {
+                video.set_src_object(stream.as_ref());
+            }
+        });
+    }
+
+    fn switch_device(self, kind: Kind, choice: Choice) {
+        spawn_local(self.broadcast.switch_device(kind, choice));
+    }
+
+    fn start(self) {
+        let title = self.title.get_untracked();
+        let title = title.trim();
+        storage::set(storage::TITLE, title);
+        let title = if title.is_empty() {
+            "Untitled broadcast"
+        } else {
+            title
+        };
+        self.broadcast.start(title.to_owned());
+    }
+
+    fn watch_url(self) -> Option<String> {
+        self.broadcast
+            .room()
+            .map(|room| format!("{}/room/{}", browser::origin(), room.key))
+    }
+}

@@ -1,0 +1,87 @@
+//! Before going live.
+
+use leptos::prelude::*;
+use shared::limits::TITLE_CHARS;
+use shared::text::{self, Field, TextError};
+
+use super::Desk;
+use crate::capture::Kind;
+use crate::components::banner::ErrorNote;
+use crate::components::device_picker::DevicePicker;
+use crate::components::icon::{Glyph, Icon};
+use crate::components::mic_meter::MicMeter;
+use crate::logic::publisher::Phase;
+
+/// Title, camera, microphone, and "Start".
+#[component]
+pub(super) fn Setup(desk: Desk) -> impl IntoView {
+    let Desk {
+        sources,
+        broadcast,
+        title,
+        ..
+    } = desk;
+    let busy = Memo::new(move |_| broadcast.phase() == Phase::Connecting);
+    let ready = Memo::new(move |_| sources.stream().is_some() && !busy.get());
+    let title_error = RwSignal::new(None::<String>);
+    let error = Signal::derive(move || match broadcast.phase() {
+        Phase::Failed(sentence) => Some(sentence),
+        _ => title_error.get(),
+    });
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if !ready.get_untracked() {
+            return;
+        }
+        match text::check(Field::Title, &title.get_untracked()) {
+            Ok(_) | Err(TextError::Empty(_)) => {
+                title_error.set(None);
+                desk.start();
+            }
+            Err(error) => title_error.set(Some(error.to_string())),
+        }
+    };
+    view! {
+        <form class="card setup" on:submit=submit>
+            <h1>"Go live"</h1>
+            <label class="field">
+                <span>"What is it about?"</span>
+                <input
+                    type="text"
+                    data-test="title"
+                    placeholder="Untitled broadcast"
+                    autocomplete="off"
+                    maxlength=TITLE_CHARS
+                    prop:value=title
+                    on:input=move |event| title.set(event_target_value(&event))
+                />
+            </label>
+            <DevicePicker
+                kind=Kind::Camera
+                sources
+                on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+            />
+            <DevicePicker
+                kind=Kind::Microphone
+                sources
+                on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+            />
+            <MicMeter sources />
+            <ErrorNote text=error test="error" />
+            <button
+                type="submit"
+                class="button primary large"
+                data-test="start"
+                disabled=move || !ready.get()
+            >
+                <Show
+                    when=move || busy.get()
+                    fallback=|| view! { <Icon glyph=Glyph::Broadcast /> }
+                >
+                    <span class="spinner" aria-hidden="true"></span>
+                </Show>
+                {move || if busy.get() { "Starting…" } else { "Start" }}
+            </button>
+        </form>
+    }
+}

@@ -1,0 +1,8 @@
+//! Socket.IO: what happens in a room and in the list of rooms, as it happens.
+
+mod lobby;
+mod room_feed;
+mod socket;
+
+pub use lobby::LobbyFeed;
+pub use room_feed::RoomFeed;

@@ -1,0 +1,70 @@
+//! A WHEP session.
+
+use gloo_events::EventListener;
+use leptos::task::spawn_local;
+use shared::room::RoomKey;
+use wasm_bindgen::JsCast;
+use web_sys::{MediaStream, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcTrackEvent};
+
+use super::peer::{LinkState, Peer, broken};
+use super::signaling::{Session, post_offer};
+use crate::api::ApiError;
+
+/// A running session; dropping it ends it on both sides.
+pub(super) struct Viewer {
+    // Before the peer, so that no track arrives in a closed connection.
+    _on_track: EventListener,
+    peer: Peer,
+    session: Option<Session>,
+    stream: MediaStream,
+}
+
+impl Viewer {
+    /// Asks for the room's picture and sound.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub(super) async fn start(
+        key: &RoomKey,
+        on_link: impl Fn(LinkState) + 'static,
+    ) -> Result<Self, ApiError> {
+        let peer = Peer::new(on_link)?;
+        let stream = MediaStream::new().map_err(broken)?;
+        for kind in ["video", "audio"] {
+            let init = RtcRtpTransceiverInit::new();
+            init.set_direction(RtcRtpTransceiverDirection::Recvonly);
+            peer.connection()
+                .add_transceiver_with_str_and_init(kind, &init);
+        }
+        let on_track = {
+            let stream = stream.clone();
+            EventListener::new(peer.connection(), "track", move |event| {
+                stream.add_track(&event.unchecked_ref::<RtcTrackEvent>().track());
+            })
+        };
+        let offer = peer.offer().await?;
+        let (answer, session) = post_offer(&format!("/whep/{key}"), None, &offer).await?;
+        let viewer = Self {
+            _on_track: on_track,
+            peer,
+            session: Some(session),
+            stream,
+        };
+        // From here on a failure ends the session, by dropping the viewer.
+        viewer.peer.accept(&answer).await?;
+        Ok(viewer)
+    }
+
+    /// The picture and the sound.
+    pub(super) fn stream(&self) -> &MediaStream {
+        &self.stream
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            spawn_local(session.delete());
+        }
+    }
+}
