@@ -46,8 +46,8 @@ async fn leaving_the_studio_switches_the_camera_off() -> Result<()> {
     studio.go_live("Leaving").await?;
 
     // Within the page: closing the tab would switch everything off anyway.
-    host.js("document.querySelector('a[href=\"/\"]').click()", vec![])
-        .await?;
+    let leave = r#"window.confirm = () => true; document.querySelector('a[href="/"]').click();"#;
+    host.js(leave, vec![]).await?;
     host.wait(
         "camera, microphone and connection are released",
         SOON,
