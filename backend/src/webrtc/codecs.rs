@@ -1,0 +1,198 @@
+//! What is negotiated with a peer: codecs, feedback, header extensions, interceptors.
+//!
+//! Codecs are registered exactly as the offer wrote them, so that every payload type is the offerer's
+//! own and nothing is lost to different spellings of the same profile.
+
+use rtc::interceptor::{Registry, Slot};
+use rtc::peer_connection::configuration::interceptor_registry::{
+    configure_nack, configure_rtcp_reports, configure_twcc_receiver_only,
+};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine,
+};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
+};
+
+use super::rtcp_tap::RtcpTap;
+use super::sdp::{H264Payload, Offer, OpusPayload};
+use crate::media::h264::VideoFormat;
+
+/// H.264's RTP clock, in Hz (RFC 6184 section 8.2.1).
+pub(super) const VIDEO_CLOCK: u32 = 90_000;
+/// Opus's RTP clock, in Hz, whatever the sampling rate (RFC 7587 section 4.1).
+pub(super) const AUDIO_CLOCK: u32 = 48_000;
+/// Behind all interceptors that look at RTCP themselves.
+const TAP: usize = 20_000;
+
+/// Profiles of H.264 that are taken from publishers: constrained baseline, baseline, main, high.
+const PROFILES: [&str; 4] = ["42", "4d", "64", "58"];
+
+type Error = rtc::shared::error::Error;
+
+/// For a publisher: everything of the offer that we take, in the offerer's order.
+pub(super) fn for_publisher(offer: &Offer) -> Result<(MediaEngine, Registry), Error> {
+    let mut engine = MediaEngine::default();
+    let feedback = ["goog-remb", "ccm fir", "nack", "nack pli"];
+    let known = |h264: &&H264Payload| {
+        let profile = h264.profile_level_id();
+        profile.get(..2).is_some_and(|idc| PROFILES.contains(&idc))
+    };
+    for h264 in offer.h264().filter(known) {
+        register_h264(&mut engine, h264, &feedback)?;
+    }
+    if let Some(opus) = offer.opus() {
+        register_opus(&mut engine, opus)?;
+    }
+    let registry = configure_nack(Registry::new(), &mut engine);
+    // Without transport-wide feedback Chrome never sends more than 300 kbit/s.
+    let registry = configure_twcc_receiver_only(registry, &mut engine)?;
+    let registry = configure_rtcp_reports(registry);
+    Ok((engine, registry.with(Slot::from(TAP), RtcpTap::default())))
+}
+
+/// What a viewer is sent: the payload types it has for the room's codecs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ViewerCodecs {
+    pub(super) h264: Option<H264Payload>,
+    pub(super) opus: Option<OpusPayload>,
+}
+
+impl ViewerCodecs {
+    /// Chooses from an offer: the room's own profile if it is there, else constrained baseline, else
+    /// the first. Decoders take more than they name, and every room may change its profile.
+    pub(super) fn choose(offer: &Offer, video: Option<&VideoFormat>) -> Self {
+        let sent = video.map(VideoFormat::profile_level_id).unwrap_or_default();
+        let rank = |h264: &&H264Payload| {
+            let offered = h264.profile_level_id();
+            (
+                offered.get(..2) != sent.get(..2),
+                !offered.starts_with("42e0"),
+            )
+        };
+        Self {
+            h264: offer.h264().min_by_key(rank).cloned(),
+            opus: offer.opus().cloned(),
+        }
+    }
+}
+
+/// For a viewer: just what it is going to be sent.
+pub(super) fn for_viewer(codecs: &ViewerCodecs) -> Result<(MediaEngine, Registry), Error> {
+    let mut engine = MediaEngine::default();
+    if let Some(h264) = &codecs.h264 {
+        register_h264(&mut engine, h264, &["ccm fir", "nack", "nack pli"])?;
+    }
+    if let Some(opus) = &codecs.opus {
+        register_opus(&mut engine, opus)?;
+    }
+    let registry = configure_nack(Registry::new(), &mut engine);
+    let registry = configure_rtcp_reports(registry);
+    Ok((engine, registry.with(Slot::from(TAP), RtcpTap::default())))
+}
+
+pub(super) fn h264_codec(h264: &H264Payload, feedback: &[&str]) -> RTCRtpCodec {
+    let feedback = feedback.iter().map(|line| {
+        let (typ, parameter) = line.split_once(' ').unwrap_or((line, ""));
+        RTCPFeedback {
+            typ: typ.to_owned(),
+            parameter: parameter.to_owned(),
+        }
+    });
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_H264.to_owned(),
+        clock_rate: VIDEO_CLOCK,
+        channels: 0,
+        sdp_fmtp_line: h264.fmtp.clone(),
+        rtcp_feedback: feedback.collect(),
+    }
+}
+
+pub(super) fn opus_codec(opus: &OpusPayload) -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: AUDIO_CLOCK,
+        channels: 2,
+        sdp_fmtp_line: opus.fmtp.clone(),
+        rtcp_feedback: Vec::new(),
+    }
+}
+
+fn register_h264(
+    engine: &mut MediaEngine,
+    h264: &H264Payload,
+    feedback: &[&str],
+) -> Result<(), Error> {
+    let payload_type = h264.payload_type;
+    let rtp_codec = h264_codec(h264, feedback);
+    engine.register_codec(
+        RTCRtpCodecParameters {
+            rtp_codec,
+            payload_type,
+        },
+        RtpCodecKind::Video,
+    )?;
+    let Some(rtx) = h264.rtx else { return Ok(()) };
+    let rtp_codec = RTCRtpCodec {
+        mime_type: MIME_TYPE_RTX.to_owned(),
+        clock_rate: VIDEO_CLOCK,
+        channels: 0,
+        sdp_fmtp_line: format!("apt={payload_type}"),
+        rtcp_feedback: Vec::new(),
+    };
+    engine.register_codec(
+        RTCRtpCodecParameters {
+            rtp_codec,
+            payload_type: rtx,
+        },
+        RtpCodecKind::Video,
+    )
+}
+
+fn register_opus(engine: &mut MediaEngine, opus: &OpusPayload) -> Result<(), Error> {
+    let (rtp_codec, payload_type) = (opus_codec(opus), opus.payload_type);
+    engine.register_codec(
+        RTCRtpCodecParameters {
+            rtp_codec,
+            payload_type,
+        },
+        RtpCodecKind::Audio,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::sdp::tests::offer;
+    use super::*;
+
+    fn choose(sps: &'static [u8]) -> u8 {
+        let high = "a=rtpmap:102 H264/90000\r\n\
+            a=fmtp:102 packetization-mode=1;profile-level-id=640c1f\r\n";
+        let sdp = offer("recvonly").replace(" 98 99", " 102 98 99") + high;
+        let video = VideoFormat {
+            sps: Bytes::from_static(sps),
+            pps: Bytes::new(),
+            width: 1,
+            height: 1,
+            reorder_frames: None,
+        };
+        let offer = Offer::parse(&sdp).unwrap();
+        ViewerCodecs::choose(&offer, Some(&video))
+            .h264
+            .unwrap()
+            .payload_type
+    }
+
+    #[test]
+    fn a_viewer_is_sent_the_payload_type_of_the_rooms_profile() {
+        assert_eq!(choose(&[0x67, 0x64, 0x00, 0x1f]), 102);
+        assert_eq!(choose(&[0x67, 0x42, 0xc0, 0x1f]), 98);
+    }
+
+    #[test]
+    fn a_viewer_without_the_rooms_profile_is_sent_constrained_baseline() {
+        assert_eq!(choose(&[0x67, 0x4d, 0x00, 0x1f]), 98);
+    }
+}

@@ -1,0 +1,192 @@
+//! The RTP packets of a room, made once for all who watch by WebRTC.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use super::packetizer::payloads;
+use crate::media::access_unit::{AccessUnit, TrackKind};
+use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
+use crate::media::stage::Stage;
+use crate::media::time::MediaTime;
+use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
+
+/// A viewer starts no further behind live than this; if the newest keyframe is older it gets a new one.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// An access unit as RTP: the same bytes for every viewer, whatever its payload types.
+#[derive(Debug)]
+pub(super) struct RtpUnit {
+    pub(super) kind: TrackKind,
+    /// RTP timestamp in ticks of the track's clock.
+    pub(super) timestamp: u32,
+    pub(super) payloads: Vec<Bytes>,
+    time: MediaTime,
+    random_access: bool,
+    size: usize,
+}
+
+impl RtpUnit {
+    fn new(unit: &AccessUnit) -> Self {
+        let kind = unit.format.kind();
+        let rate = match kind {
+            TrackKind::Video => VIDEO_CLOCK,
+            TrackKind::Audio => AUDIO_CLOCK,
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let timestamp = unit.pts.to_ticks(rate) as u32; // modulo 2^32 (RFC 3550 section 5.1)
+        Self {
+            kind,
+            timestamp,
+            payloads: payloads(unit),
+            time: unit.dts,
+            random_access: unit.random_access,
+            size: unit.data.len(),
+        }
+    }
+}
+
+impl Unit for RtpUnit {
+    fn random_access(&self) -> bool {
+        self.random_access
+    }
+
+    fn time(&self) -> MediaTime {
+        self.time
+    }
+
+    fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// One room's packets. The task that makes them lives as long as somebody watches.
+#[derive(Debug)]
+pub(super) struct Feed {
+    units: Arc<Fanout<RtpUnit>>,
+    task: AbortHandle,
+}
+
+impl Feed {
+    fn new(stage: &Stage) -> Self {
+        let units = Arc::new(Fanout::new(Limits::default()));
+        let source = stage.subscribe(Start::Newest { max_age: MAX_AGE });
+        let task = tokio::spawn(run(source, Arc::clone(&units))).abort_handle();
+        Self { units, task }
+    }
+
+    /// A viewer's place.
+    pub(super) fn subscribe(&self) -> Subscription<RtpUnit> {
+        self.units.subscribe(Start::Newest { max_age: MAX_AGE })
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn run(mut source: Subscription<AccessUnit>, units: Arc<Fanout<RtpUnit>>) {
+    while let Some(delivery) = source.next().await {
+        units.publish(Arc::new(RtpUnit::new(&delivery.unit)));
+    }
+}
+
+/// The feeds of all rooms that are being watched.
+#[derive(Debug, Default)]
+pub(in super::super) struct Feeds {
+    by_stage: Mutex<HashMap<usize, Weak<Feed>>>,
+}
+
+impl Feeds {
+    /// The feed of this stage, shared by all who watch it now.
+    pub(super) fn of(&self, stage: &Arc<Stage>) -> Arc<Feed> {
+        let mut feeds = self.by_stage.lock();
+        // A feed's viewers hold its stage, so an address is not used again while the feed lives.
+        let id = Arc::as_ptr(stage) as usize;
+        if let Some(feed) = feeds.get(&id).and_then(Weak::upgrade) {
+            return feed;
+        }
+        feeds.retain(|_, feed| feed.strong_count() > 0);
+        let feed = Arc::new(Feed::new(stage));
+        feeds.insert(id, Arc::downgrade(&feed));
+        feed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::access_unit::{AudioFormat, Format};
+    use crate::media::stage::{NewUnit, Tracks};
+
+    fn sound(at_ms: i64) -> NewUnit {
+        let at = MediaTime::from_micros(at_ms * 1_000);
+        let format = Format::Audio(AudioFormat::Opus { channels: 2 });
+        NewUnit {
+            format,
+            dts: at,
+            pts: at,
+            keyframe: false,
+            data: Bytes::from_static(b"opus"),
+        }
+    }
+
+    #[tokio::test]
+    async fn all_viewers_of_a_room_share_its_packets() {
+        let (feeds, stage) = (Feeds::default(), Arc::new(Stage::default()));
+        let publication = stage.publish(Tracks {
+            video: false,
+            audio: true,
+        });
+        let (a, b) = (feeds.of(&stage), feeds.of(&stage));
+        let (mut first, mut second) = (a.subscribe(), b.subscribe());
+        publication.write(sound(0)).unwrap();
+        let (first, second) = (first.next().await.unwrap(), second.next().await.unwrap());
+        assert!(Arc::ptr_eq(&first.unit, &second.unit));
+    }
+
+    #[tokio::test]
+    async fn timestamps_follow_the_stages_timeline() {
+        let (feeds, stage) = (Feeds::default(), Arc::new(Stage::default()));
+        let publication = stage.publish(Tracks {
+            video: false,
+            audio: true,
+        });
+        let feed = feeds.of(&stage);
+        let mut viewer = feed.subscribe();
+        let mut timestamps = Vec::new();
+        for at in [0, 20, 60] {
+            publication.write(sound(at)).unwrap();
+            timestamps.push(viewer.next().await.unwrap().unit.timestamp);
+        }
+        let steps: Vec<_> = timestamps
+            .windows(2)
+            .map(|w| w[1].wrapping_sub(w[0]))
+            .collect();
+        assert_eq!(steps, [960, 1_920]);
+    }
+
+    #[tokio::test]
+    async fn a_feed_ends_with_its_last_viewer() {
+        let (feeds, stage) = (Feeds::default(), Arc::new(Stage::default()));
+        let feed = feeds.of(&stage);
+        let task = feed.task.clone();
+        drop(feed);
+        while !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            feeds
+                .by_stage
+                .lock()
+                .values()
+                .all(|feed| feed.strong_count() == 0)
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! WHIP: a browser or encoder publishes (RFC 9725).
+//!
+//! The shell around the [`assembler`]: it moves packets in and units out, and asks for keyframes.
+
+mod assembler;
+mod h264;
+mod reorder;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+use self::assembler::{Assembler, Output, RtpPacket};
+use super::peer::{Peer, is_over};
+use super::session::{End, Reporter};
+use crate::media::access_unit::TrackKind;
+use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
+use crate::media::time::MediaTime;
+
+/// Time a publisher has from its offer to its first picture.
+const CONNECT: Duration = Duration::from_secs(15);
+/// What may wait between the tracks and the stage: about a second of a fast stream. A full queue holds up
+/// this publisher alone.
+const QUEUE: usize = 512;
+
+/// What a track brought.
+enum Arrival {
+    Packet(RtpPacket),
+    Report { ntp: u64, rtp: u32, packets: u32 },
+}
+
+/// A track that is being read.
+struct Reading {
+    kind: TrackKind,
+    ssrc: u32,
+    track: Arc<dyn TrackRemote>,
+}
+
+/// Serves a publisher until it ends, then frees everything.
+pub(super) async fn serve(mut peer: Peer, promised: Tracks, stage: Arc<Stage>, reporter: Reporter) {
+    let mut ingest = Ingest {
+        began: Instant::now(),
+        assembler: Assembler::new(promised),
+        stage,
+        publication: None,
+        video: None,
+        audio: None,
+        readers: JoinSet::new(),
+    };
+    let end = ingest.run(&mut peer, &reporter).await;
+    // The stage is left before anybody is told.
+    drop(ingest);
+    reporter.ended(end);
+    peer.close().await;
+}
+
+struct Ingest {
+    began: Instant,
+    assembler: Assembler,
+    stage: Arc<Stage>,
+    publication: Option<Publication>,
+    video: Option<Reading>,
+    audio: Option<Reading>,
+    readers: JoinSet<()>,
+}
+
+impl Ingest {
+    async fn run(&mut self, peer: &mut Peer, reporter: &Reporter) -> End {
+        let (queue, mut arrivals) = mpsc::channel(QUEUE);
+        let connect = self.began + CONNECT;
+        loop {
+            let wake = self
+                .assembler
+                .deadline()
+                .map(|at| self.began + at.since(MediaTime::ZERO));
+            let wake = wake.unwrap_or(connect).max(Instant::now());
+            tokio::select! {
+                () = reporter.close.cancelled() => return End::Closed,
+                state = peer.state.reaches(is_over) => {
+                    tracing::debug!(%state, "the publisher's connection is over");
+                    return End::Lost;
+                }
+                Some(track) = peer.tracks.recv() => self.read(track, &queue).await,
+                Some((kind, arrival)) = arrivals.recv() => self.take(kind, arrival),
+                wanted = keyframe_wanted(self.publication.as_ref()) => match wanted {
+                    Ok(()) => self.ask_for_keyframe().await,
+                    Err(TakenOver) => return End::TakenOver,
+                },
+                () = sleep_until(wake) => {}
+            }
+            if self.drain(reporter).await.is_err() {
+                return End::TakenOver;
+            }
+            if !reporter.is_connected() && Instant::now() >= connect {
+                tracing::info!("a publisher connected but sent no picture in time");
+                return End::Lost;
+            }
+        }
+    }
+
+    fn now(&self) -> MediaTime {
+        self.began.elapsed().into()
+    }
+
+    fn take(&mut self, kind: TrackKind, arrival: Arrival) {
+        match arrival {
+            Arrival::Packet(packet) => self.assembler.push(kind, packet, self.now()),
+            Arrival::Report { ntp, rtp, packets } => {
+                self.assembler.sender_report(kind, ntp, rtp, packets);
+            }
+        }
+    }
+
+    /// Carries out what the assembler says.
+    async fn drain(&mut self, reporter: &Reporter) -> Result<(), TakenOver> {
+        while let Some(output) = self.assembler.poll(self.now()) {
+            match output {
+                Output::Start(tracks) => {
+                    self.publication = Some(self.stage.publish(tracks));
+                    reporter.connected();
+                }
+                Output::Unit(unit) => {
+                    if let Some(publication) = &self.publication {
+                        publication.write(unit)?;
+                    }
+                }
+                Output::NeedKeyframe if self.publication.is_some() => self.stage.request_keyframe(),
+                Output::NeedKeyframe => self.ask_for_keyframe().await,
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts to read a track; of each kind only the first is used.
+    async fn read(
+        &mut self,
+        track: Arc<dyn TrackRemote>,
+        queue: &mpsc::Sender<(TrackKind, Arrival)>,
+    ) {
+        let (kind, slot) = match track.kind().await {
+            RtpCodecKind::Video => (TrackKind::Video, &mut self.video),
+            RtpCodecKind::Audio => (TrackKind::Audio, &mut self.audio),
+            _ => return,
+        };
+        let Some(&ssrc) = track.ssrcs().await.first() else {
+            return;
+        };
+        if slot.is_some() {
+            tracing::debug!(?kind, ssrc, "a second track of its kind is ignored");
+            return;
+        }
+        *slot = Some(Reading {
+            kind,
+            ssrc,
+            track: Arc::clone(&track),
+        });
+        self.readers.spawn(read(kind, ssrc, track, queue.clone()));
+        self.ask_for_keyframe().await;
+    }
+
+    /// Sends a PLI (RFC 4585 section 6.3.1).
+    async fn ask_for_keyframe(&self) {
+        let Some(Reading { kind, ssrc, track }) = &self.video else {
+            return;
+        };
+        let pli = PictureLossIndication {
+            sender_ssrc: 0,
+            media_ssrc: *ssrc,
+        };
+        if let Err(error) = track.write_rtcp(vec![Box::new(pli)]).await {
+            tracing::debug!(%error, ?kind, "asking for a keyframe");
+        }
+    }
+}
+
+/// As [`Publication::keyframe_wanted`]; for ever where nothing is published yet.
+async fn keyframe_wanted(publication: Option<&Publication>) -> Result<(), TakenOver> {
+    match publication {
+        Some(publication) => publication.keyframe_wanted().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Passes on what a track brings until it ends.
+async fn read(
+    kind: TrackKind,
+    ssrc: u32,
+    track: Arc<dyn TrackRemote>,
+    queue: mpsc::Sender<(TrackKind, Arrival)>,
+) {
+    while let Some(event) = track.poll().await {
+        let arrivals: Vec<_> = match event {
+            // Other SSRCs are further layers of a simulcast: one is used (RFC 8853).
+            TrackRemoteEvent::OnRtpPacket(packet) if packet.header.ssrc == ssrc => {
+                vec![Arrival::Packet(RtpPacket {
+                    sequence: packet.header.sequence_number,
+                    timestamp: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    payload: packet.payload,
+                })]
+            }
+            TrackRemoteEvent::OnRtcpPacket(packets) => packets
+                .iter()
+                .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>())
+                .filter(|report| report.ssrc == ssrc)
+                .map(|report| Arrival::Report {
+                    ntp: report.ntp_time,
+                    rtp: report.rtp_time,
+                    packets: report.packet_count,
+                })
+                .collect(),
+            _ => continue,
+        };
+        for arrival in arrivals {
+            if queue.send((kind, arrival)).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! WebRTC: WHIP in (RFC 9725), WHEP out (draft-ietf-wish-whep), all of it on one UDP and one TCP port.
+//!
+//! [`Server::publish`] and [`Server::watch`] take an offer and give an answer and a [`Session`]; who may
+//! do either is decided before. Between the two lies nothing but the room's
+//! [`Stage`](crate::media::stage::Stage).
+
+mod codecs;
+mod egress;
+mod ingest;
+mod mux;
+mod peer;
+mod rtcp_tap;
+mod sdp;
+mod session;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::codecs::ViewerCodecs;
+use self::egress::{Feeds, Sendings};
+use self::mux::Mux;
+use self::peer::{Ground, Peer, internal};
+use self::sdp::Offer;
+pub use self::sdp::OfferError;
+pub use self::session::{Closer, End, Session};
+use crate::media::stage::Stage;
+
+/// Where the server listens and where it says it does.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// UDP and TCP. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The addresses clients are told. If there are none, this machine's own.
+    pub public_addresses: Vec<IpAddr>,
+}
+
+/// An answer to an offer, and the session that it begins.
+#[derive(Debug)]
+pub struct Answer {
+    /// `application/sdp`.
+    pub sdp: String,
+    /// Names the ICE session, for `ETag` (RFC 9725 section 4.3.1); without quotes.
+    pub etag: String,
+    /// The session.
+    pub session: Session,
+}
+
+/// Serves publishers and viewers by WebRTC. Dropping it ends all their sessions.
+pub struct Server {
+    ground: Ground,
+    feeds: Arc<Feeds>,
+    /// Its children end the sessions.
+    alive: CancellationToken,
+    /// Serve the ports; aborted when dropped.
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Opens the ports.
+    ///
+    /// # Errors
+    /// When a port cannot be bound, or there is no way to make a certificate.
+    pub async fn bind(config: Config) -> io::Result<Arc<Self>> {
+        let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
+        let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
+        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto)).await?;
+        let advertised = advertised(mux.local(), &config.public_addresses).into();
+        let ground = Ground {
+            mux,
+            crypto,
+            certificate,
+            advertised,
+        };
+        let (feeds, alive) = (Arc::default(), CancellationToken::new());
+        Ok(Arc::new(Self {
+            ground,
+            feeds,
+            alive,
+            _tasks: tasks,
+        }))
+    }
+
+    /// The addresses clients are told, best first.
+    #[must_use]
+    pub fn advertised(&self) -> &[SocketAddr] {
+        &self.ground.advertised
+    }
+
+    /// The address the ports are bound to.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.ground.mux.local()
+    }
+
+    /// Peer connections there are now.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.ground.mux.peers()
+    }
+
+    /// Answers a WHIP offer. The stage is taken once media flows, not before: an attempt that fails
+    /// disturbs nobody.
+    ///
+    /// # Errors
+    /// [`OfferError`] says what is wrong with the offer; nothing is left behind.
+    pub async fn publish(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
+        let offer = Offer::parse(offer)?;
+        let tracks = offer.publishes()?;
+        let (engine, registry) = codecs::for_publisher(&offer).map_err(|error| internal(&error))?;
+        let mut peer = Peer::new(&self.ground, engine, registry).await?;
+        match peer.negotiate(&offer).await {
+            Ok(sdp) => {
+                let (session, reporter) = session::new(&self.alive);
+                let etag = peer.ufrag.clone();
+                tokio::spawn(ingest::serve(peer, tracks, Arc::clone(stage), reporter));
+                Ok(Answer { sdp, etag, session })
+            }
+            Err(error) => {
+                peer.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers a WHEP offer with what is on the stage now.
+    ///
+    /// # Errors
+    /// [`OfferError`] says what is wrong with the offer; nothing is left behind.
+    pub async fn watch(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
+        let offer = Offer::parse(offer)?;
+        let formats = stage.formats().borrow().clone();
+        let tracks = offer.watches(&formats)?;
+        let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());
+        codecs.h264 = codecs.h264.filter(|_| tracks.video);
+        codecs.opus = codecs.opus.filter(|_| tracks.audio);
+        let (engine, registry) = codecs::for_viewer(&codecs).map_err(|error| internal(&error))?;
+        let mut peer = Peer::new(&self.ground, engine, registry).await?;
+        let negotiated = async {
+            let sendings = Sendings::add(&peer, &codecs).await?;
+            Ok((sendings, peer.negotiate(&offer).await?))
+        };
+        match negotiated.await {
+            Ok((sendings, sdp)) => {
+                let (session, reporter) = session::new(&self.alive);
+                let etag = peer.ufrag.clone();
+                let (feeds, stage) = (Arc::clone(&self.feeds), Arc::clone(stage));
+                tokio::spawn(egress::serve(peer, sendings, feeds, stage, reporter));
+                Ok(Answer { sdp, etag, session })
+            }
+            Err(error) => {
+                peer.close().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.alive.cancel();
+    }
+}
+
+/// Where clients reach us: what the operator says, else the bound address, else every address of this
+/// machine, loopback last.
+fn advertised(local: SocketAddr, public: &[IpAddr]) -> Vec<SocketAddr> {
+    let mut ips = if !public.is_empty() {
+        public.to_vec()
+    } else if !local.ip().is_unspecified() {
+        vec![local.ip()]
+    } else {
+        let interfaces = local_ip_address::list_afinet_netifas().unwrap_or_default();
+        let reachable = |ip: &IpAddr| ip.is_ipv4() || (local.is_ipv6() && !is_link_local(ip));
+        interfaces
+            .into_iter()
+            .map(|(_, ip)| ip)
+            .filter(reachable)
+            .collect()
+    };
+    if ips.is_empty() {
+        ips.push(Ipv4Addr::LOCALHOST.into());
+    }
+    ips.sort_by_key(|ip| (ip.is_loopback(), ip.is_ipv6()));
+    ips.dedup();
+    ips.into_iter()
+        .map(|ip| SocketAddr::new(ip, local.port()))
+        .collect()
+}
+
+fn is_link_local(ip: &IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_says_is_advertised() {
+        let local = "0.0.0.0:8189".parse().unwrap();
+        let public = ["203.0.113.7".parse().unwrap()];
+        assert_eq!(
+            advertised(local, &public),
+            [SocketAddr::new(public[0], 8189)]
+        );
+    }
+
+    #[test]
+    fn a_bound_address_is_advertised_as_it_is() {
+        let local = "127.0.0.1:8189".parse().unwrap();
+        assert_eq!(advertised(local, &[]), [local]);
+    }
+
+    #[test]
+    fn otherwise_all_addresses_are_advertised_loopback_last() {
+        let advertised = advertised("0.0.0.0:8189".parse().unwrap(), &[]);
+        assert!(advertised.last().unwrap().ip().is_loopback());
+        assert!(advertised.iter().all(SocketAddr::is_ipv4));
+    }
+}
