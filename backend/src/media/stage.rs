@@ -214,6 +214,20 @@ pub struct Publication {
 }
 
 impl Publication {
+    /// Tells viewers of a track before its first unit, where its format is known beforehand.
+    ///
+    /// # Errors
+    /// [`TakenOver`] once another publisher has the stage, or the room is gone.
+    pub fn announce(&self, format: &Format) -> Result<(), TakenOver> {
+        let stage = self.stage.upgrade().ok_or(TakenOver)?;
+        let state = stage.state.lock();
+        if state.epoch != self.epoch {
+            return Err(TakenOver);
+        }
+        stage.learn(format);
+        Ok(())
+    }
+
     /// Hands a unit to all viewers. Never waits for one.
     ///
     /// # Errors
@@ -408,6 +422,17 @@ mod tests {
             formats.borrow_and_update().video.as_ref().unwrap().width,
             1280
         );
+    }
+
+    #[tokio::test]
+    async fn a_track_may_be_announced_before_its_first_unit() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let opus = AudioFormat::Opus { channels: 2 };
+        publication.announce(&Format::Audio(opus)).unwrap();
+        assert_eq!(stage.formats().borrow().audio, Some(opus));
+        let _second = stage.publish(BOTH);
+        assert_eq!(publication.announce(&Format::Audio(opus)), Err(TakenOver));
     }
 
     #[tokio::test(start_paused = true)]

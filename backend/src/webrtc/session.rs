@@ -85,8 +85,13 @@ pub(super) struct Reporter {
 }
 
 impl Reporter {
+    /// May be said again and again.
     pub(super) fn connected(&self) {
-        self.progress.send_replace(Progress::Connected);
+        self.progress.send_if_modified(|progress| {
+            let first = *progress == Progress::Connecting;
+            *progress = Progress::Connected;
+            first
+        });
     }
 
     pub(super) fn is_connected(&self) -> bool {

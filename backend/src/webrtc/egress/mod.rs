@@ -95,7 +95,7 @@ impl Sendings {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

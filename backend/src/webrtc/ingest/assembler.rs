@@ -18,6 +18,9 @@ use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 /// How long sound waits for the first picture. If none has come by then the broadcast starts without.
 const PICTURE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// WebRTC's Opus is always announced as stereo (RFC 7587 section 7); each packet says what it is.
+pub(super) const OPUS: AudioFormat = AudioFormat::Opus { channels: 2 };
+
 /// A packet as it came off a track.
 #[derive(Clone, Debug)]
 pub(super) struct RtpPacket {
@@ -184,8 +187,7 @@ impl Assembler {
             .place(TrackKind::Audio, packet.timestamp, arrival);
         // Opus's packets of no length are padding (RFC 7587 section 4.2 sends none).
         if !packet.payload.is_empty() {
-            let format = Format::Audio(AudioFormat::Opus { channels: 2 });
-            self.write(at, format, false, packet.payload);
+            self.write(at, Format::Audio(OPUS), false, packet.payload);
         }
     }
 

@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use self::assembler::{Assembler, Output, RtpPacket};
+use self::assembler::{Assembler, OPUS, Output, RtpPacket};
 use super::peer::{Peer, is_over};
 use super::session::{End, Reporter};
-use crate::media::access_unit::TrackKind;
+use crate::media::access_unit::{Format, TrackKind};
 use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
 use crate::media::time::MediaTime;
 
@@ -123,12 +123,17 @@ impl Ingest {
         while let Some(output) = self.assembler.poll(self.now()) {
             match output {
                 Output::Start(tracks) => {
-                    self.publication = Some(self.stage.publish(tracks));
-                    reporter.connected();
+                    let publication = self.stage.publish(tracks);
+                    if tracks.audio {
+                        publication.announce(&Format::Audio(OPUS))?;
+                    }
+                    self.publication = Some(publication);
                 }
                 Output::Unit(unit) => {
                     if let Some(publication) = &self.publication {
                         publication.write(unit)?;
+                        // Only now can a viewer be told what it is going to see.
+                        reporter.connected();
                     }
                 }
                 Output::NeedKeyframe if self.publication.is_some() => self.stage.request_keyframe(),

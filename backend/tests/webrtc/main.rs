@@ -1,0 +1,282 @@
+//! WHIP and WHEP with a real client over real sockets: what unit tests of the parts cannot show.
+
+mod client;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use golive::media::access_unit::{AccessUnit, TrackKind};
+use golive::media::fanout::{Start, Subscription};
+use golive::media::stage::Stage;
+use golive::webrtc::{Config, End, OfferError, Server, Session};
+use rtc::rtp;
+use tokio::time::timeout;
+
+use self::client::Client;
+
+const SOON: Duration = Duration::from_secs(10);
+
+async fn server() -> Arc<Server> {
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_addresses: Vec::new(),
+    };
+    Server::bind(config).await.unwrap()
+}
+
+/// Everything that is published, from the first keyframe on.
+fn watch(stage: &Stage) -> Subscription<AccessUnit> {
+    stage.subscribe(Start::Next)
+}
+
+async fn publish(server: &Arc<Server>, stage: &Arc<Stage>) -> (Client, Session) {
+    let mut client = Client::publisher().await;
+    let offer = client.offer().await;
+    let answer = server.publish(&offer, stage).await.unwrap();
+    client.accept(answer.sdp).await;
+    client.connected().await;
+    (client, answer.session)
+}
+
+async fn view(server: &Arc<Server>, stage: &Arc<Stage>) -> (Client, Session) {
+    let mut client = Client::viewer().await;
+    let offer = client.offer().await;
+    let answer = server.watch(&offer, stage).await.unwrap();
+    client.accept(answer.sdp).await;
+    client.connected().await;
+    (client, answer.session)
+}
+
+/// Sends a keyframe and waits until it is on the stage.
+async fn go_live(client: &mut Client, session: &mut Session) {
+    client.send(1, true).await;
+    timeout(SOON, session.connected()).await.unwrap().unwrap();
+}
+
+async fn next_picture(units: &mut Subscription<AccessUnit>) -> Arc<AccessUnit> {
+    loop {
+        let unit = timeout(SOON, units.next())
+            .await
+            .expect("arrives in time")
+            .unwrap()
+            .unit;
+        if unit.format.kind() == TrackKind::Video {
+            return unit;
+        }
+    }
+}
+
+/// All peers' state is freed soon.
+async fn is_empty(server: &Server) {
+    let freed = async {
+        while server.peers() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SOON, freed).await.expect("every peer is freed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_published_is_seen_by_a_viewer() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let (mut publisher, mut publishing) = publish(&server, &stage).await;
+    go_live(&mut publisher, &mut publishing).await;
+    let (mut viewer, mut viewing) = view(&server, &stage).await;
+    timeout(SOON, viewing.connected()).await.unwrap().unwrap();
+    let broadcast = tokio::spawn(async move {
+        for number in 2..=40 {
+            publisher.send(number, number % 10 == 0).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        publisher
+    });
+    // From the second keyframe on: the first may come before the viewer is ready to decrypt it.
+    let is = |packet: &rtp::Packet, kind| packet.payload[0] & 0x1f == kind;
+    while !is(&viewer.next_video().await, 24) {}
+    while !is(&viewer.next_video().await, 24) {}
+    let keyframe = viewer.next_video().await;
+    assert!(
+        is(&keyframe, 5),
+        "the parameter sets come with their keyframe"
+    );
+    assert_eq!(keyframe.payload[1..4], [0, 0, 0]);
+    for number in keyframe.payload[4] + 1..=keyframe.payload[4] + 9 {
+        let picture = viewer.next_video().await;
+        assert_eq!(picture.payload[1..], [0, 0, 0, number]);
+        assert!(picture.header.marker);
+    }
+    let publisher = broadcast.await.unwrap();
+    drop((publishing, viewing));
+    is_empty(&server).await;
+    publisher.close().await;
+    viewer.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewers_wish_for_a_keyframe_reaches_the_publisher() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let (mut publisher, mut publishing) = publish(&server, &stage).await;
+    go_live(&mut publisher, &mut publishing).await;
+    // Long enough that the keyframe is too old to start from.
+    for number in 2..50 {
+        publisher.send(number, false).await;
+        tokio::time::sleep(Duration::from_millis(33)).await;
+    }
+    let (mut viewer, _viewing) = view(&server, &stage).await;
+    let waiting = timeout(Duration::from_millis(300), viewer.packets.recv()).await;
+    assert!(waiting.is_err(), "nothing is sent before a keyframe");
+    publisher.send(50, true).await;
+    assert_eq!(viewer.next_video().await.payload[0] & 0x1f, 24, "STAP-A");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_publisher_takes_over_once_its_media_flows() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let mut units = watch(&stage);
+    let (mut first, mut first_session) = publish(&server, &stage).await;
+    go_live(&mut first, &mut first_session).await;
+    let (mut second, mut second_session) = publish(&server, &stage).await;
+    // Connected alone disturbs nobody.
+    let still = timeout(Duration::from_millis(300), first_session.ended()).await;
+    assert!(still.is_err(), "the first is undisturbed");
+    let before = next_picture(&mut units).await.epoch;
+    go_live(&mut second, &mut second_session).await;
+    assert_eq!(
+        timeout(SOON, first_session.ended()).await.unwrap(),
+        End::TakenOver
+    );
+    assert!(before < next_picture(&mut units).await.epoch);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_a_session_frees_everything() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let (mut publisher, mut session) = publish(&server, &stage).await;
+    go_live(&mut publisher, &mut session).await;
+    session.closer().close();
+    assert_eq!(timeout(SOON, session.ended()).await.unwrap(), End::Closed);
+    assert_eq!(
+        stage.formats().borrow().video,
+        None,
+        "the stage is left at once"
+    );
+    is_empty(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_vanishes_is_noticed() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let (mut publisher, mut session) = publish(&server, &stage).await;
+    go_live(&mut publisher, &mut session).await;
+    publisher.close().await;
+    assert_eq!(timeout(SOON, session.ended()).await.unwrap(), End::Lost);
+    is_empty(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_is_recvonly_for_a_publisher_and_sendonly_for_a_viewer() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let mut client = Client::publisher().await;
+    let offer = client.offer().await;
+    let answer = server.publish(&offer, &stage).await.unwrap();
+    assert_eq!(
+        answer.sdp.matches("a=recvonly").count(),
+        2,
+        "{}",
+        answer.sdp
+    );
+    client.accept(answer.sdp).await;
+    client.connected().await;
+    let mut session = answer.session;
+    go_live(&mut client, &mut session).await;
+    let offer = Client::viewer().await.offer().await;
+    let answer = server.watch(&offer, &stage).await.unwrap();
+    assert_eq!(
+        answer.sdp.matches("a=sendonly").count(),
+        2,
+        "{}",
+        answer.sdp
+    );
+    let local = server.local_addr().port().to_string();
+    for line in answer
+        .sdp
+        .lines()
+        .filter(|line| line.starts_with("a=candidate:"))
+    {
+        assert!(line.contains(&local), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_offer_leaves_nothing_behind() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let viewer = Client::viewer().await.offer().await;
+    let publisher = Client::publisher().await.offer().await;
+    let refused = [
+        server.publish("", &stage).await.err(),
+        server.publish(&viewer, &stage).await.err(),
+        server
+            .publish(&publisher.replace("H264", "VP8"), &stage)
+            .await
+            .err(),
+        server
+            .publish(
+                &publisher.replace("a=fingerprint:sha-256 ", "a=fingerprint:"),
+                &stage,
+            )
+            .await
+            .err(),
+    ];
+    assert!(matches!(refused[0], Some(OfferError::Invalid(_))));
+    assert!(matches!(refused[1], Some(OfferError::Direction(_))));
+    assert!(matches!(refused[2], Some(OfferError::NoCommonCodec(_))));
+    assert!(
+        matches!(refused[3], Some(OfferError::Invalid(_))),
+        "{:?}",
+        refused[3]
+    );
+    is_empty(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_candidate_that_cannot_be_resolved_is_ignored() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let mut client = Client::publisher().await;
+    let offer = client.offer().await;
+    let mdns = "a=candidate:9 1 udp 2113937151 0c2f4a66-9f5c-4b7c-8f3a-3d2f0a1b2c3d.local 50000 \
+        typ host\r\na=end-of-candidates";
+    let offer = offer.replace("a=end-of-candidates", mdns);
+    let answer = server.publish(&offer, &stage).await.unwrap();
+    client.accept(answer.sdp).await;
+    client.connected().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_simulcast_offer_is_answered() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let offer = Client::publisher().await.offer().await;
+    let (audio, video) = if offer.find("m=video") < offer.find("m=audio") {
+        offer
+            .split_once("m=audio")
+            .map(|(v, a)| (format!("m=audio{a}"), v.to_owned()))
+            .unwrap()
+    } else {
+        offer
+            .split_once("m=video")
+            .map(|(a, v)| (a.to_owned(), format!("m=video{v}")))
+            .unwrap()
+    };
+    let layers = "a=rid:h send\r\na=rid:l send\r\na=simulcast:send h;l\r\n";
+    let offer = if video.starts_with("m=") {
+        format!("{audio}{video}{layers}")
+    } else {
+        format!("{video}{layers}{audio}")
+    };
+    let answer = server.publish(&offer, &stage).await.unwrap();
+    assert_eq!(
+        answer.sdp.matches("a=recvonly").count(),
+        2,
+        "{}",
+        answer.sdp
+    );
+}
