@@ -1,0 +1,10 @@
+//! Rooms: who may do what in them, whether they are live, who is watching.
+//!
+//! A [`room::Room`] joins what belongs to it: its [`lifecycle`], its secrets, its stage, its
+//! [`viewers`], its chat. The [`registry::Registry`] knows them all.
+
+pub mod lifecycle;
+pub mod registry;
+pub mod room;
+pub mod secret;
+pub mod viewers;

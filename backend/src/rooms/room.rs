@@ -1,0 +1,308 @@
+//! One room.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use shared::room::{Ingest, Room as View, RoomKey, RoomState};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+
+use super::lifecycle::{Entrance, Lifecycle, PublicationId, RoomClosed};
+use super::secret::{Host, HostToken, SecretHash, Stream, StreamKey};
+use super::viewers::Viewers;
+use crate::clock::unix_millis;
+use crate::media::stage::Stage;
+use crate::social::chat::Chat;
+
+/// A room with everything that belongs to it.
+pub struct Room {
+    key: RoomKey,
+    owner: Owner,
+    stage: Arc<Stage>,
+    viewers: Viewers,
+    /// What everybody may know, but for the likes.
+    view: Arc<watch::Sender<View>>,
+    likes: watch::Sender<u64>,
+    state: Mutex<State>,
+    /// Counts the stream keys, so that a publisher notices that its key is void.
+    key_version: watch::Sender<u64>,
+    chat: Mutex<Chat>,
+}
+
+/// Who decides over a room.
+#[derive(Debug)]
+pub enum Owner {
+    /// Whoever has the host token.
+    Host(SecretHash<Host>),
+    /// The socket that made the room, by its number: an *open* room of a 2016 client.
+    Socket(u64),
+}
+
+struct State {
+    lifecycle: Lifecycle,
+    stream_key: Option<SecretHash<Stream>>,
+    /// When it last changed between its states.
+    since: Instant,
+}
+
+/// What a new room is made of.
+pub(super) struct NewRoom {
+    pub(super) key: RoomKey,
+    pub(super) title: String,
+    pub(super) owner: Owner,
+    pub(super) stream_key: Option<SecretHash<Stream>>,
+    pub(super) grace: Duration,
+    pub(super) viewers: usize,
+    pub(super) viewers_everywhere: Arc<Semaphore>,
+}
+
+impl Room {
+    pub(super) fn new(new: NewRoom) -> Self {
+        let view = Arc::new(watch::Sender::new(View {
+            key: new.key.clone(),
+            title: new.title,
+            state: RoomState::Offline,
+            viewers: 0,
+            peak_viewers: 0,
+            likes: 0,
+            created_at: unix_millis(),
+            started_at: None,
+            ingest: None,
+        }));
+        Self {
+            key: new.key,
+            owner: new.owner,
+            stage: Arc::default(),
+            viewers: Viewers::new(Arc::clone(&view), new.viewers_everywhere, new.viewers),
+            view,
+            likes: watch::Sender::new(0),
+            state: Mutex::new(State {
+                lifecycle: Lifecycle::new(new.grace),
+                stream_key: new.stream_key,
+                since: Instant::now(),
+            }),
+            key_version: watch::Sender::new(0),
+            chat: Mutex::default(),
+        }
+    }
+
+    /// Its public name.
+    #[must_use]
+    pub const fn key(&self) -> &RoomKey {
+        &self.key
+    }
+
+    /// Where its publisher and its viewers meet.
+    #[must_use]
+    pub const fn stage(&self) -> &Arc<Stage> {
+        &self.stage
+    }
+
+    /// Who is watching.
+    #[must_use]
+    pub const fn viewers(&self) -> &Viewers {
+        &self.viewers
+    }
+
+    /// What is said and given in it.
+    #[must_use]
+    pub const fn chat(&self) -> &Mutex<Chat> {
+        &self.chat
+    }
+
+    /// What everybody may know about it now.
+    #[must_use]
+    pub fn view(&self) -> View {
+        let view = self.view.borrow().clone();
+        View {
+            likes: *self.likes.borrow(),
+            ..view
+        }
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn state(&self) -> RoomState {
+        self.view.borrow().state
+    }
+
+    /// Changes of [`Room::view`], the likes excepted.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<View> {
+        self.view.subscribe()
+    }
+
+    /// The likes in all.
+    #[must_use]
+    pub fn likes(&self) -> watch::Receiver<u64> {
+        self.likes.subscribe()
+    }
+
+    /// Somebody likes it, `count` times.
+    pub fn like(&self, count: u32) {
+        self.likes.send_modify(|likes| *likes += u64::from(count));
+    }
+
+    /// Gives it another title, which has been checked.
+    pub fn rename(&self, title: &str) {
+        self.view
+            .send_modify(|view| title.clone_into(&mut view.title));
+    }
+
+    /// Whether this is the secret of the room's host. An open room has none.
+    #[must_use]
+    pub fn is_host(&self, presented: &str) -> bool {
+        matches!(&self.owner, Owner::Host(hash) if hash.matches(presented))
+    }
+
+    /// Whether a 2016 client made it.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.owner, Owner::Socket(_))
+    }
+
+    /// Whether the socket with this number made it.
+    #[must_use]
+    pub const fn was_made_by(&self, socket: u64) -> bool {
+        matches!(self.owner, Owner::Socket(maker) if maker == socket)
+    }
+
+    /// Whether the host has ended it for good.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state.lock().lifecycle.is_closed()
+    }
+
+    /// Checks a stream key; with the right one comes a watch that changes when it becomes void.
+    #[must_use]
+    pub fn check_stream_key(&self, presented: &str) -> Option<watch::Receiver<u64>> {
+        let state = self.state.lock();
+        let right = state
+            .stream_key
+            .as_ref()
+            .is_some_and(|hash| hash.matches(presented));
+        right.then(|| self.key_version.subscribe())
+    }
+
+    /// Voids the stream key and makes a new one. Whoever publishes with the old one is cut off.
+    #[must_use]
+    pub fn rotate_stream_key(&self) -> StreamKey {
+        let key = StreamKey::generate();
+        let mut state = self.state.lock();
+        state.stream_key = Some(key.hash());
+        self.key_version.send_modify(|version| *version += 1);
+        key
+    }
+
+    /// Media flows from a publisher: the room is live.
+    ///
+    /// # Errors
+    /// [`RoomClosed`].
+    pub fn go_live(self: &Arc<Self>, ingest: Ingest) -> Result<OnAir, RoomClosed> {
+        let mut state = self.state.lock();
+        let (publication, entrance) = state.lifecycle.publish()?;
+        self.publish_state(&mut state, |view| {
+            view.ingest = Some(ingest);
+            if entrance == Entrance::Begins {
+                view.started_at = Some(unix_millis());
+            }
+        });
+        Ok(OnAir {
+            room: Arc::downgrade(self),
+            publication,
+            leave: Leave::Lost,
+        })
+    }
+
+    /// Ends it for good.
+    pub fn close(&self) {
+        self.advance(Lifecycle::close);
+    }
+
+    /// Time passes: the grace time of a lost publisher may be over.
+    pub(super) fn tick(&self, now: Instant) {
+        self.advance(|lifecycle| lifecycle.tick(now));
+    }
+
+    /// How long it has been in this state.
+    pub(super) fn unchanged_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.state.lock().since)
+    }
+
+    fn advance(&self, step: impl FnOnce(&mut Lifecycle)) {
+        let mut state = self.state.lock();
+        step(&mut state.lifecycle);
+        if state.lifecycle.state() != self.state() {
+            self.publish_state(&mut state, |view| view.ingest = None);
+        }
+    }
+
+    /// Tells everybody the state; under the lock, so that what they hear is in the order of events.
+    fn publish_state(&self, state: &mut State, more: impl FnOnce(&mut View)) {
+        state.since = Instant::now();
+        self.view.send_modify(|view| {
+            view.state = state.lifecycle.state();
+            more(view);
+        });
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room")
+            .field("view", &self.view())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A publisher's time on the air. Dropped without [`OnAir::stop`] it counts as lost.
+#[derive(Debug)]
+pub struct OnAir {
+    room: Weak<Room>,
+    publication: PublicationId,
+    leave: Leave,
+}
+
+/// How a publisher leaves.
+#[derive(Clone, Copy, Debug)]
+enum Leave {
+    Lost,
+    Stopped,
+    HandedOver,
+}
+
+impl OnAir {
+    /// The publisher stopped of its own accord.
+    pub fn stop(mut self) {
+        self.leave = Leave::Stopped;
+    }
+
+    /// Another publisher has the stage and is about to go live itself.
+    pub fn hand_over(mut self) {
+        self.leave = Leave::HandedOver;
+    }
+}
+
+impl Drop for OnAir {
+    fn drop(&mut self) {
+        let Some(room) = self.room.upgrade() else {
+            return;
+        };
+        room.advance(|lifecycle| match self.leave {
+            Leave::Lost => lifecycle.lost(self.publication, Instant::now()),
+            Leave::Stopped => lifecycle.stopped(self.publication),
+            Leave::HandedOver => {}
+        });
+    }
+}
+
+/// What only the owner of a new room is told.
+#[derive(Debug)]
+pub struct Secrets {
+    /// See [`HostToken`].
+    pub host_token: HostToken,
+    /// See [`StreamKey`].
+    pub stream_key: StreamKey,
+}
