@@ -1,0 +1,59 @@
+//! Sending to everybody in a room, or in the lobby.
+
+use futures::FutureExt;
+use serde::Serialize;
+use shared::room::RoomKey;
+use socketioxide::SocketIo;
+
+/// The group of sockets that watch the list of rooms.
+pub(super) const LOBBY: &str = "lobby";
+
+/// The group of sockets that are in a room.
+pub(super) fn members(key: &RoomKey) -> String {
+    format!("room {key}")
+}
+
+/// The 2016 clients among them.
+pub(super) fn members_of_2016(key: &RoomKey) -> String {
+    format!("2016 {key}")
+}
+
+/// Sends events to groups of sockets. An event is encoded once, whatever the size of the group; a
+/// socket whose queue is full misses it.
+#[derive(Clone, Debug)]
+pub struct Broadcast {
+    io: SocketIo,
+}
+
+impl Broadcast {
+    pub(super) const fn new(io: SocketIo) -> Self {
+        Self { io }
+    }
+
+    /// To everybody in a room.
+    pub fn room<T: Serialize + ?Sized>(&self, key: &RoomKey, event: &'static str, payload: &T) {
+        self.send(members(key), event, payload);
+    }
+
+    /// To the 2016 clients in a room, with no payload, `times` times.
+    pub fn room_of_2016(&self, key: &RoomKey, event: &'static str, times: u64) {
+        for _ in 0..times {
+            self.send(members_of_2016(key), event, &[(); 0]);
+        }
+    }
+
+    /// To everybody who watches the list of rooms.
+    pub fn lobby<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) {
+        self.send(LOBBY.to_owned(), event, payload);
+    }
+
+    fn send<T: Serialize + ?Sized>(&self, group: String, event: &'static str, payload: &T) {
+        // There is no namespace any more once the server is shutting down.
+        let Some(namespace) = self.io.of("/") else {
+            return;
+        };
+        // With the local adapter the future is ready at once. Its errors are those of sockets that are
+        // gone or whose queue is full: there is nobody to tell.
+        let _ = namespace.within(group).emit(event, payload).now_or_never();
+    }
+}

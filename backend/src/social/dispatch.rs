@@ -1,0 +1,192 @@
+//! Reads what a socket sends, has it carried out, and answers.
+//!
+//! Events are handled in the task that reads the socket, one after the other: a comment that follows a
+//! `join_room` finds the room joined.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use shared::events::{Ack, Nothing, Notice, Refusal, to_client, to_server};
+use shared::limits::SOCKET_MESSAGE_BYTES;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, Event, SocketRef};
+use socketioxide::handler::{FromMessageParts, MessageHandler};
+use socketioxide::socket::Socket;
+
+use super::Social;
+use super::client::Client;
+use super::refusal::Refused;
+
+/// The handler of all events of one socket.
+pub(super) struct Dispatch {
+    pub(super) social: Arc<Social>,
+    pub(super) client: Arc<Client>,
+}
+
+/// Tells this handler apart from those that socketioxide makes from closures, which run in tasks of
+/// their own and overtake each other.
+pub(super) enum InOrder {}
+
+impl MessageHandler<LocalAdapter, InOrder> for Dispatch {
+    fn call(&self, socket: Arc<Socket>, mut value: socketioxide_core::Value, ack: Option<i64>) {
+        // The library reads the name before it calls: this cannot fail.
+        let Ok(Event(event)) = Event::from_message_parts(&socket, &mut value, &ack) else {
+            return;
+        };
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
+        let reply = Reply {
+            client: &self.client,
+            event: &event,
+            ack: ack.map(|_| sender),
+            socket: SocketRef::from(socket),
+        };
+        match read_payload(&value) {
+            Ok(payload) => self.handle(reply, Payload(payload)),
+            Err(refused) => reply.refuse(refused),
+        }
+    }
+}
+
+impl Dispatch {
+    fn handle(&self, reply: Reply<'_>, payload: Payload) {
+        let (social, client) = (&self.social, &self.client);
+        let socket = reply.socket.clone();
+        match reply.event {
+            to_server::CREATE_ROOM => reply.send(social.create_room(client, &socket, payload)),
+            to_server::JOIN_ROOM => reply.send(social.join_room(client, &socket, payload)),
+            to_server::LEAVE_ROOM => reply.send(social.leave_room(client, &socket, payload)),
+            to_server::CLOSE_ROOM => reply.send(social.close_room(client, payload)),
+            to_server::JOIN_LOBBY => reply.send(social.join_lobby(client, &socket)),
+            to_server::LEAVE_LOBBY => reply.send(social.leave_lobby(client, &socket)),
+            to_server::UPVOTE => reply.send(social.upvote(client, payload)),
+            to_server::COMMENT => reply.send(social.comment(client, payload)),
+            to_server::GIFT => reply.send(social.gift(client, payload)),
+            _ => reply.refuse(Refused::UnknownEvent),
+        }
+    }
+}
+
+/// The first argument of an event; `null` if there is none.
+pub(super) struct Payload(Value);
+
+impl Payload {
+    /// Reads it as a `T`.
+    ///
+    /// # Errors
+    /// `expected`, in words, when it is something else.
+    pub(super) fn read<T: DeserializeOwned>(self, expected: &'static str) -> Result<T, Refused> {
+        serde_json::from_value(self.0).map_err(|_| Refused::Shape(expected))
+    }
+}
+
+/// Reads `["event", payload, ...]`. Nesting is bounded by serde_json (128 levels).
+fn read_payload(value: &socketioxide_core::Value) -> Result<Value, Refused> {
+    const TEXT: &str = "it has to be JSON without binary attachments";
+    let socketioxide_core::Value::Str(text, attachments) = value else {
+        return Err(Refused::Shape(TEXT));
+    };
+    if text.len() > SOCKET_MESSAGE_BYTES {
+        return Err(Refused::TooLarge);
+    }
+    if attachments
+        .as_ref()
+        .is_some_and(|attachments| !attachments.is_empty())
+    {
+        return Err(Refused::Shape(TEXT));
+    }
+    let arguments: Vec<Value> = serde_json::from_str(text).map_err(|_| Refused::Shape(TEXT))?;
+    Ok(arguments.into_iter().nth(1).unwrap_or_default())
+}
+
+/// The way back to whoever sent an event.
+struct Reply<'a> {
+    client: &'a Client,
+    event: &'a str,
+    /// There if an acknowledgement was asked for.
+    ack: Option<AckSender>,
+    socket: SocketRef,
+}
+
+impl Reply<'_> {
+    fn send<T: Serialize>(self, result: Result<T, Refused>) {
+        match (result, self.ack) {
+            // A socket whose queue is full does not get its acknowledgement: it is not reading.
+            (Ok(value), Some(ack)) => drop(ack.send(&Ack::done(value))),
+            (Ok(_), None) => {}
+            (Err(refused), ack) => Reply { ack, ..self }.refuse(refused),
+        }
+    }
+
+    fn refuse(self, refused: Refused) {
+        let now = Instant::now();
+        let mut state = self.client.state.lock();
+        if refused.is_abuse() && state.may_log(now) {
+            let (peer, event) = (self.client.peer, self.event);
+            tracing::warn!(?peer, socket = %self.socket.id, event, "refused: {refused}");
+        }
+        let Refusal {
+            error,
+            retry_after_ms,
+        } = refused.into();
+        if let Some(ack) = self.ack {
+            let refusal = Refusal {
+                error,
+                retry_after_ms,
+            };
+            drop(ack.send(&Ack::<Nothing>::Refused(refusal)));
+        } else if state.may_notice(now) {
+            let event = (refused != Refused::UnknownEvent).then(|| self.event.to_owned());
+            let notice = Notice {
+                event,
+                error,
+                retry_after_ms,
+            };
+            drop(self.socket.emit(to_client::NOTICE, &notice));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn message(text: &str) -> socketioxide_core::Value {
+        socketioxide_core::Value::Str(text.to_owned().into(), None)
+    }
+
+    #[test]
+    fn the_payload_is_the_first_argument() {
+        let read = |text: &str| read_payload(&message(text));
+        assert_eq!(read(r#"["upvote","r1"]"#), Ok(json!("r1")));
+        assert_eq!(read(r#"["join_lobby"]"#), Ok(Value::Null));
+        assert_eq!(read(r#"["comment",{"a":1},2]"#), Ok(json!({"a": 1})));
+    }
+
+    #[test]
+    fn a_message_over_the_limit_is_refused_by_name() {
+        let long = format!(r#"["comment","{}"]"#, "x".repeat(SOCKET_MESSAGE_BYTES));
+        assert_eq!(read_payload(&message(&long)), Err(Refused::TooLarge));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let deep = format!(r#"["comment",{}{}]"#, "[".repeat(5_000), "]".repeat(5_000));
+        assert!(matches!(
+            read_payload(&message(&deep)),
+            Err(Refused::Shape(_))
+        ));
+    }
+
+    #[test]
+    fn binary_attachments_are_refused() {
+        let text = r#"["comment",{"_placeholder":true,"num":0}]"#.to_owned();
+        let attachments = Some([vec![1_u8].into()].into());
+        let value = socketioxide_core::Value::Str(text.into(), attachments);
+        assert!(matches!(read_payload(&value), Err(Refused::Shape(_))));
+    }
+}

@@ -1,0 +1,85 @@
+//! Why an event is refused.
+
+use std::time::Duration;
+
+use shared::events::Refusal;
+use shared::limits;
+use shared::room::InvalidRoomKey;
+use shared::text::TextError;
+
+use crate::rooms::registry::NoRoom;
+
+/// Why an event is refused. `Display` is a sentence for whoever sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("This server knows no such event.")]
+    UnknownEvent,
+    #[error("The event was not understood: {0}.")]
+    Shape(&'static str),
+    #[error(
+        "The message is too large: at most {} bytes are taken.",
+        limits::SOCKET_MESSAGE_BYTES
+    )]
+    TooLarge,
+    #[error("Too fast: please wait a moment.")]
+    TooFast(Duration),
+    #[error(transparent)]
+    Text(#[from] TextError),
+    #[error(transparent)]
+    Key(#[from] InvalidRoomKey),
+    #[error("There is no room with this key: please check the link.")]
+    NoSuchRoom,
+    #[error("This room has ended.")]
+    Ended,
+    #[error("Please join the room first.")]
+    NotJoined,
+    #[error(
+        "You are in {} rooms already: please leave one first.",
+        limits::ROOMS_PER_SOCKET
+    )]
+    TooManyJoined,
+    #[error("This is not the room's host token.")]
+    NotHost,
+    #[error("Only whoever created the room here may close it.")]
+    NotCreator,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    #[error("Rooms are not created this way on this server: please use the page.")]
+    LegacyOff,
+    #[error("There is no gift with this number.")]
+    UnknownGift,
+    #[error(
+        "The extra members are too large: at most {} bytes of JSON are taken.",
+        limits::EXTRA_BYTES
+    )]
+    ExtraTooLarge,
+}
+
+impl Refused {
+    /// Whether only a broken or hostile client gets here.
+    pub(super) const fn is_abuse(self) -> bool {
+        matches!(
+            self,
+            Self::TooLarge
+                | Self::TooFast(_)
+                | Self::TooManyJoined
+                | Self::NotHost
+                | Self::NotCreator
+                | Self::ExtraTooLarge
+        )
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let retry_after_ms = match refused {
+            // Rounded up: whoever waits that long is not refused again.
+            Refused::TooFast(wait) => u64::try_from(wait.as_micros().div_ceil(1_000)).ok(),
+            _ => None,
+        };
+        Self {
+            error: refused.to_string(),
+            retry_after_ms,
+        }
+    }
+}

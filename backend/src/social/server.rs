@@ -1,0 +1,142 @@
+//! The Socket.IO server.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::Uri;
+use shared::limits::SOCKET_MESSAGE_BYTES;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler;
+use socketioxide::{ProtocolVersion, SocketIo};
+use tower::ServiceBuilder;
+
+use super::Social;
+use super::broadcast::Broadcast;
+use super::client::Client;
+use super::dispatch::Dispatch;
+use crate::rooms::registry::Registry;
+
+/// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
+/// ends the connection before the message is in memory.
+const HARD_MESSAGE_BYTES: usize = 4 * SOCKET_MESSAGE_BYTES;
+/// Events that wait for a socket that reads slowly; it misses those that come when they are this many.
+const QUEUED_EVENTS: usize = 256;
+/// How long a client has from opening a connection to entering the namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The Socket.IO server before it has handlers: what it sends with is needed to make the rooms, which
+/// the handlers need.
+pub struct SocketServer {
+    routes: Router,
+    io: SocketIo,
+    legacy: bool,
+}
+
+impl SocketServer {
+    /// A server that accepts nobody yet. `legacy` tells whether it serves clients of 2016.
+    #[must_use]
+    pub fn new(legacy: bool) -> Self {
+        let (service, io) = SocketIo::builder()
+            .max_payload(HARD_MESSAGE_BYTES as u64)
+            .ws_max_message_size(HARD_MESSAGE_BYTES)
+            .ws_max_frame_size(HARD_MESSAGE_BYTES)
+            .max_buffer_size(QUEUED_EVENTS)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build_svc();
+        let service = ServiceBuilder::new()
+            .map_request(move |request| if legacy { as_eio_3(request) } else { request })
+            .service(service);
+        // As routes of their own: the library's layer breaks polling behind a fallback.
+        let routes = Router::new()
+            .route_service("/socket.io/", service.clone())
+            .route_service("/socket.io", service);
+        Self { routes, io, legacy }
+    }
+
+    /// Sends to the sockets of this server.
+    #[must_use]
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.io.clone())
+    }
+
+    /// Starts accepting sockets: the routes, and the handle that ends all connections.
+    pub fn serve(self, rooms: Arc<Registry>) -> (Router, SocketIo) {
+        let social = Arc::new(Social {
+            rooms,
+            out: self.broadcast(),
+            legacy: self.legacy,
+        });
+        let count = Arc::new(AtomicU64::new(0));
+        // Handlers are attached before the client hears that it is connected: no event is missed.
+        let attach = move |socket: SocketRef| {
+            social.attach(&socket, count.fetch_add(1, Ordering::Relaxed));
+            ready(Ok::<(), Infallible>(()))
+        };
+        self.io.ns("/", (|| ready(())).with(attach));
+        (self.routes, self.io)
+    }
+}
+
+impl Social {
+    fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) {
+        let peer = socket
+            .req_parts()
+            .extensions
+            .get::<ConnectInfo<SocketAddr>>();
+        let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
+        let client = Arc::new(Client::new(number, peer.map(|peer| peer.0), is_from_2016));
+        socket.on_fallback(Dispatch {
+            social: Arc::clone(self),
+            client: Arc::clone(&client),
+        });
+        let social = Arc::clone(self);
+        socket.on_disconnect(move || {
+            social.disconnected(&client);
+            ready(())
+        });
+    }
+}
+
+/// A request that does not say its Engine.IO version comes from a client of 2016, which spoke version 3.
+fn as_eio_3(mut request: Request) -> Request {
+    let query = request.uri().query().unwrap_or_default();
+    if !query.split('&').any(|pair| pair.starts_with("EIO=")) {
+        let with_version = format!("{}?{query}&EIO=3", request.uri().path());
+        if let Ok(uri) = with_version.parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn uri_after(uri: &str) -> String {
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        as_eio_3(request).uri().to_string()
+    }
+
+    #[test]
+    fn a_request_without_a_version_is_read_as_version_3() {
+        assert_eq!(
+            uri_after("/socket.io/?transport=polling&b64=1"),
+            "/socket.io/?transport=polling&b64=1&EIO=3"
+        );
+    }
+
+    #[test]
+    fn a_request_with_a_version_is_left_alone() {
+        let uri = "/socket.io/?EIO=4&transport=polling";
+        assert_eq!(uri_after(uri), uri);
+    }
+}
