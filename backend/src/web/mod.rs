@@ -1,0 +1,87 @@
+//! Everything over HTTP: the API, WHIP and WHEP, the page, the list of rooms for 2016 clients.
+
+mod api;
+mod auth;
+mod exchange;
+mod legacy;
+mod links;
+mod page;
+pub mod problem;
+pub mod sessions;
+mod whep;
+mod whip;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, Method, header};
+use axum::routing::get;
+use tower_http::cors::{Any, CorsLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::config::Token;
+use crate::rooms::registry::Registry;
+use crate::webrtc::Server;
+use problem::Problem;
+use sessions::Sessions;
+
+/// Largest body of any request. A browser's SDP offer has a tenth of it.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct Web {
+    /// All rooms.
+    pub rooms: Arc<Registry>,
+    /// Carries the media.
+    pub webrtc: Arc<Server>,
+    /// WHIP and WHEP sessions.
+    pub sessions: Arc<Sessions>,
+    /// Who may create rooms; everybody, if there is none.
+    pub create_token: Option<Token>,
+    /// Where people reach this server, if it is not where their requests say.
+    pub public_url: Option<String>,
+    /// Whether 2016 clients are served.
+    pub legacy: bool,
+}
+
+impl Web {
+    /// All routes, with those of Socket.IO among them.
+    pub fn routes(self, socket_io: Router) -> Router {
+        let legacy = if self.legacy {
+            legacy::routes()
+        } else {
+            Router::new()
+        };
+        // RFC 9725 section 4.2: OPTIONS says what may be posted. CORS answers it, so this lies around it.
+        let accept_post =
+            SetResponseHeaderLayer::if_not_present(exchange::ACCEPT_POST, exchange::SDP);
+        let sessions = refuse_other_methods(whip::routes().merge(whep::routes()));
+        let others = api::routes().merge(legacy).route("/healthz", get("ok"));
+        Router::new()
+            .merge(sessions.layer(cors()).layer(accept_post))
+            .merge(refuse_other_methods(others).layer(cors()))
+            .with_state(self)
+            .merge(socket_io.layer(cors()))
+            .merge(refuse_other_methods(page::routes()))
+            .fallback(async || Problem::NoSuchPage)
+            .layer(DefaultBodyLimit::max(BODY_BYTES))
+    }
+}
+
+/// To be called before layers are added: they lie around these refusals, too.
+fn refuse_other_methods<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
+    routes.method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+}
+
+/// Pages of other sites may use the API: it knows no cookies, only secrets that they have to be given.
+fn cors() -> CorsLayer {
+    const IF_MATCH: HeaderName = header::IF_MATCH;
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IF_MATCH])
+        .expose_headers([LOCATION, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, header::LINK])
+}

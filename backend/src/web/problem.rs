@@ -1,0 +1,154 @@
+//! Refusals over HTTP: typed values with a status and a sentence (RFC 9457).
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use shared::api;
+use shared::room::InvalidRoomKey;
+use shared::text::TextError;
+
+use crate::rooms::lifecycle::RoomClosed;
+use crate::rooms::registry::NoRoom;
+use crate::rooms::viewers::Full;
+use crate::webrtc::OfferError;
+
+/// Why a request is refused. `Display` is a sentence for whoever made it.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// 404.
+    #[error("There is nothing at this address: please check the link.")]
+    NoSuchPage,
+    /// 404.
+    #[error("There is no room with this key: please check the link.")]
+    NoSuchRoom,
+    /// 404.
+    #[error(transparent)]
+    NoSuchKey(#[from] InvalidRoomKey),
+    /// 405.
+    #[error("This address does not take this method.")]
+    MethodNotAllowed,
+    /// 401.
+    #[error("The header 'Authorization: Bearer <{0}>' is missing.")]
+    Unauthorized(&'static str),
+    /// 403.
+    #[error("This is not the right {0}.")]
+    Forbidden(&'static str),
+    /// 400.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// As the rejection says.
+    #[error("{0}")]
+    Json(#[from] JsonRejection),
+    /// As the rejection says.
+    #[error("{0}")]
+    Body(#[from] BytesRejection),
+    /// 400.
+    #[error("{0}")]
+    Query(#[from] QueryRejection),
+    /// 404.
+    #[error("{0}")]
+    Path(#[from] PathRejection),
+    /// 503, or 409 for a taken key.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
+    /// 503.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// 410.
+    #[error(transparent)]
+    Closed(#[from] RoomClosed),
+    /// 400, 406 or 500.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// 415.
+    #[error("The header 'Content-Type' has to be '{0}'.")]
+    WrongType(&'static str),
+    /// 400.
+    #[error("The body has to be text in UTF-8.")]
+    NotText,
+    /// 409.
+    #[error("Nobody is live in this room: please wait for the broadcast.")]
+    NotLive,
+    /// 503.
+    #[error("Too many publishers are connecting to this room: please try again in a moment.")]
+    TooManyPublishers,
+    /// 404.
+    #[error("There is no such session: it has ended, or is not yours.")]
+    NoSuchSession,
+    /// 428.
+    #[error("The header 'If-Match' is missing: please send the session's ETag.")]
+    PreconditionRequired,
+    /// 412.
+    #[error("The ETag in 'If-Match' is not the session's.")]
+    PreconditionFailed,
+    /// 422.
+    #[error("ICE restarts are not supported: please end this session and begin a new one.")]
+    IceRestart,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPage | Self::NoSuchRoom | Self::NoSuchKey(_) | Self::Path(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Text(_) => StatusCode::BAD_REQUEST,
+            Self::Json(rejection) => rejection.status(),
+            Self::Body(rejection) => rejection.status(),
+            Self::Query(rejection) => rejection.status(),
+            Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
+            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closed(_) => StatusCode::GONE,
+            Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
+            Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Offer(_) | Self::NotText => StatusCode::BAD_REQUEST,
+            Self::WrongType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotLive => StatusCode::CONFLICT,
+            Self::TooManyPublishers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoSuchSession => StatusCode::NOT_FOUND,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::IceRestart => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// When it is worth trying again, if it is.
+    const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
+            Self::Full(_) | Self::TooManyPublishers => Some(Duration::from_secs(5)),
+            Self::NotLive => Some(Duration::from_secs(2)),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = api::Problem {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or_default().to_owned(),
+            detail: self.to_string(),
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem_json);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, wait.as_secs().into());
+        }
+        if matches!(self, Self::Unauthorized(_)) {
+            // RFC 9110 section 11.6.1: a 401 names the scheme.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,101 @@
+//! WHEP: watching (draft-ietf-wish-whep).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{patch, post};
+use shared::room::{Room as View, RoomState};
+use tokio::sync::watch;
+
+use super::Web;
+use super::api::Key;
+use super::exchange::{self, Body, SessionPath};
+use super::problem::Problem;
+use super::sessions::{Entry, Place, Role};
+use crate::rooms::room::Room;
+use crate::rooms::viewers::Seat;
+use crate::webrtc::Session;
+
+pub(super) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/whep/{key}", post(watch))
+        .route("/whep/{key}/{session}", patch(trickle).delete(stop))
+}
+
+async fn watch(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    key: Key,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let room = web.room(key)?;
+    let offer = exchange::read_offer(&headers, body)?;
+    if room.state() != RoomState::Live {
+        return Err(Problem::NotLive);
+    }
+    let seat = room.viewers().admit()?;
+    let answer = web.webrtc.watch(&offer, room.stage()).await?;
+    let place = web.sessions.enter(Entry {
+        role: Role::Viewer,
+        room: room.key().clone(),
+        etag: answer.etag.clone(),
+        client_ufrag: exchange::ufrag(&offer).map(str::to_owned),
+        closer: answer.session.closer(),
+    });
+    let address = format!("/whep/{}/{}", room.key(), place.id());
+    tracing::debug!(room = %room.key(), %peer, "a viewer is connecting");
+    tokio::spawn(tend(answer.session, room, seat, place));
+    Ok(exchange::created(&address, &answer.etag, answer.sdp))
+}
+
+async fn stop(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    path: SessionPath,
+) -> Result<StatusCode, Problem> {
+    exchange::session(&web.sessions, Role::Viewer, path, peer)?
+        .closer
+        .close();
+    Ok(StatusCode::OK)
+}
+
+async fn trickle(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    path: SessionPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    let entry = exchange::session(&web.sessions, Role::Viewer, path, peer)?;
+    exchange::patch(&entry, &headers, body)
+}
+
+/// Keeps a viewer's session until it ends or the broadcast does, and counts the viewer meanwhile. The
+/// session ends when this returns.
+async fn tend(mut session: Session, room: Arc<Room>, seat: Seat, _place: Place) {
+    let mut changes = room.changes();
+    let connected = tokio::select! {
+        connected = session.connected() => connected.is_ok(),
+        () = over(&mut changes) => false,
+    };
+    if !connected {
+        return;
+    }
+    let _viewer = seat.watching();
+    tokio::select! {
+        _ = session.ended() => {}
+        () = over(&mut changes) => {}
+    }
+}
+
+/// Waits until there is nothing more to come: neither a publisher nor one that may return.
+async fn over(changes: &mut watch::Receiver<View>) {
+    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
+    // An error means that the room is gone.
+    let _ = changes.wait_for(over).await;
+}

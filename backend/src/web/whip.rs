@@ -1,0 +1,142 @@
+//! WHIP: publishing (RFC 9725).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{patch, post};
+use shared::room::{Ingest, RoomState};
+use tokio::sync::watch;
+
+use super::api::Key;
+use super::exchange::{self, Body, SessionPath};
+use super::problem::Problem;
+use super::sessions::{Entry, Place, Role};
+use super::{Web, auth};
+use crate::rooms::lifecycle::RoomClosed;
+use crate::rooms::room::Room;
+use crate::webrtc::{End, Session};
+
+/// Sessions that a room's publishers may have at once: one on the air, and those that are taking over.
+const PUBLISHERS: usize = 4;
+
+pub(super) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/whip/{key}", post(publish))
+        .route("/whip/{key}/{session}", patch(trickle).delete(stop))
+}
+
+async fn publish(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    key: Key,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let room = web.room(key)?;
+    let stream_key = auth::publisher(&room, &headers, peer)?;
+    if room.is_closed() {
+        return Err(RoomClosed.into());
+    }
+    let offer = exchange::read_offer(&headers, body)?;
+    if web.sessions.publishers(room.key()) >= PUBLISHERS {
+        return Err(Problem::TooManyPublishers);
+    }
+    let answer = web.webrtc.publish(&offer, room.stage()).await?;
+    let place = web.sessions.enter(Entry {
+        role: Role::Publisher,
+        room: room.key().clone(),
+        etag: answer.etag.clone(),
+        client_ufrag: exchange::ufrag(&offer).map(str::to_owned),
+        closer: answer.session.closer(),
+    });
+    let address = format!("/whip/{}/{}", room.key(), place.id());
+    tracing::info!(room = %room.key(), %peer, "a publisher is connecting");
+    tokio::spawn(tend(answer.session, room, stream_key, place));
+    Ok(exchange::created(&address, &answer.etag, answer.sdp))
+}
+
+async fn stop(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    path: SessionPath,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let session = session(&web, path, &headers, peer)?;
+    session.closer.close();
+    Ok(StatusCode::OK)
+}
+
+async fn trickle(
+    State(web): State<Web>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    path: SessionPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    exchange::patch(&session(&web, path, &headers, peer)?, &headers, body)
+}
+
+/// The session that a path names, for whoever has the room's stream key.
+fn session(
+    web: &Web,
+    path: SessionPath,
+    headers: &HeaderMap,
+    peer: SocketAddr,
+) -> Result<Entry, Problem> {
+    let Path((key, id)) = path?;
+    let room = web.room(Ok(Path(key.clone())))?;
+    auth::publisher(&room, headers, peer)?;
+    exchange::session(&web.sessions, Role::Publisher, Ok(Path((key, id))), peer)
+}
+
+/// Keeps a publisher's session until it ends, its room is ended, or its stream key is void; tells the
+/// room how it goes. The session ends when this returns.
+async fn tend(
+    mut session: Session,
+    room: Arc<Room>,
+    stream_key: watch::Receiver<u64>,
+    _place: Place,
+) {
+    let connected = tokio::select! {
+        connected = session.connected() => connected,
+        () = no_longer_welcome(&room, stream_key.clone()) => return,
+    };
+    if let Err(end) = connected {
+        tracing::info!(room = %room.key(), ?end, "the publisher did not connect");
+        return;
+    }
+    let Ok(on_air) = room.go_live(Ingest::Whip) else {
+        return;
+    };
+    tracing::info!(room = %room.key(), "live by WHIP");
+    let end = tokio::select! {
+        end = session.ended() => Some(end),
+        () = no_longer_welcome(&room, stream_key) => None,
+    };
+    tracing::info!(room = %room.key(), ?end, "no longer live by this publisher");
+    match end {
+        Some(End::Closed) => on_air.stop(),
+        Some(End::TakenOver) => on_air.hand_over(),
+        // Whoever has the new stream key may resume.
+        Some(End::Lost) | None => drop(on_air),
+    }
+}
+
+async fn no_longer_welcome(room: &Room, mut stream_key: watch::Receiver<u64>) {
+    let mut changes = room.changes();
+    tokio::select! {
+        // An error means that the room is gone.
+        _ = stream_key.changed() => {}
+        () = async {
+            while !(room.state() == RoomState::Ended && room.is_closed()) {
+                if changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        } => {}
+    }
+}
