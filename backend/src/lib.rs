@@ -1,4 +1,12 @@
 //! Golive: a self-hosted live broadcast server.
 
+pub mod app;
+mod clock;
+pub mod config;
+pub mod greeting;
 pub mod media;
+mod random;
+pub mod rooms;
+pub mod social;
+pub mod web;
 pub mod webrtc;

@@ -1,0 +1,172 @@
+//! Composes the server from its parts. Nothing else knows all of them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use socketioxide::SocketIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Switch, UnknownAddress};
+use crate::rooms::registry::Registry;
+use crate::social::announce::announce;
+use crate::social::server::SocketServer;
+use crate::web::Web;
+use crate::webrtc::{self, Server};
+
+/// How long a request that is being answered may take when the server stops.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A running server. Dropping it stops it at once.
+pub struct App {
+    http: SocketAddr,
+    webrtc: Arc<Server>,
+    rooms: Arc<Registry>,
+    sockets: SocketIo,
+    stopping: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+/// Why the server does not start. `Display` says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port cannot be opened.
+    #[error("{flag} {address} cannot be opened ({source}): is another program using it?")]
+    Listen {
+        /// The flag that names it.
+        flag: &'static str,
+        /// What it says.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// See [`UnknownAddress`].
+    #[error(transparent)]
+    UnknownAddress(#[from] UnknownAddress),
+}
+
+impl App {
+    /// Opens the ports and starts to serve.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let (listener, http) = listen_http(config.http).await?;
+        let webrtc = serve_webrtc(&config).await?;
+        let legacy = config.legacy == Switch::On;
+        let socket_server = SocketServer::new(legacy);
+        let out = socket_server.broadcast();
+        let rooms = Arc::new(Registry::new(config.limits(), move |room| {
+            // Ends with its room.
+            tokio::spawn(announce(room, out.clone()));
+        }));
+        let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
+        let web = Web {
+            rooms: Arc::clone(&rooms),
+            webrtc: Arc::clone(&webrtc),
+            sessions: Arc::default(),
+            create_token: config.create_token,
+            public_url: config.public_url,
+            legacy,
+        };
+
+        let stopping = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn({
+            let rooms = Arc::clone(&rooms);
+            async move { rooms.tend().await }
+        });
+        tasks.spawn(serve_http(
+            listener,
+            web.routes(socket_routes),
+            stopping.clone(),
+        ));
+        Ok(Self {
+            http,
+            webrtc,
+            rooms,
+            sockets,
+            stopping,
+            tasks,
+        })
+    }
+
+    /// Where it serves HTTP.
+    #[must_use]
+    pub const fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Carries the media.
+    #[must_use]
+    pub const fn webrtc(&self) -> &Arc<Server> {
+        &self.webrtc
+    }
+
+    /// Ends every room and every connection; answers what is being asked.
+    pub async fn stop(mut self) {
+        self.rooms.close_all();
+        self.stopping.cancel();
+        // Waits for sockets to hear of it, but not for those that do not listen.
+        let farewell = async {
+            self.sockets.close().await;
+            while self.tasks.len() > 1 {
+                self.tasks.join_next().await;
+            }
+        };
+        if timeout(FAREWELL, farewell).await.is_err() {
+            tracing::debug!("some connections did not end in time");
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+async fn listen_http(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listen = async {
+        let listener = TcpListener::bind(address).await?;
+        let local = listener.local_addr()?;
+        Ok((listener, local))
+    };
+    listen.await.map_err(|source| StartError::Listen {
+        flag: "--http",
+        address,
+        source,
+    })
+}
+
+async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
+    let public_addresses = config.resolve_public_addresses().await?;
+    let address = config.webrtc;
+    let server = Server::bind(webrtc::Config {
+        listen: address,
+        public_addresses,
+    })
+    .await;
+    server.map_err(|source| StartError::Listen {
+        flag: "--webrtc",
+        address,
+        source,
+    })
+}
+
+async fn serve_http(listener: TcpListener, routes: Router, stopping: CancellationToken) {
+    // Events are small: they must not wait for each other in Nagle's buffer.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!("TCP_NODELAY: {error}");
+        }
+    });
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { stopping.cancelled().await })
+        .await;
+    if let Err(error) = served {
+        tracing::error!("HTTP is no longer served: {error}");
+    }
+}

@@ -1,0 +1,253 @@
+//! What the program is told when it starts: flags, each of them an environment variable too.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::rooms::registry::Limits;
+use crate::rooms::secret;
+
+/// A live broadcast server: go live from a browser tab, watch in another.
+#[derive(Clone, Debug, Parser)]
+#[command(version, about)]
+pub struct Config {
+    /// Where to serve the page, the API, WHIP, WHEP and Socket.IO
+    #[arg(
+        long,
+        env = "GOLIVE_HTTP",
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:3000"
+    )]
+    pub http: SocketAddr,
+
+    /// Where media comes and goes by WebRTC, over UDP and, where UDP is blocked, over TCP
+    #[arg(
+        long,
+        env = "GOLIVE_WEBRTC",
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:8189"
+    )]
+    pub webrtc: SocketAddr,
+
+    /// An address or name under which browsers reach the WebRTC port; may be repeated [default: this
+    /// machine's own addresses]
+    #[arg(
+        long = "public-address",
+        env = "GOLIVE_PUBLIC_ADDRESS",
+        value_name = "IP_OR_NAME",
+        value_delimiter = ','
+    )]
+    pub public_addresses: Vec<String>,
+
+    /// Where people reach the page, for the links they are given [default: where they came from]
+    #[arg(long, env = "GOLIVE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    pub public_url: Option<String>,
+
+    /// Only who presents this secret may create rooms [default: everybody may]
+    #[arg(
+        long,
+        env = "GOLIVE_CREATE_TOKEN",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub create_token: Option<Token>,
+
+    /// Whether to serve clients of 2016
+    #[arg(
+        long,
+        env = "GOLIVE_LEGACY",
+        value_name = "SWITCH",
+        default_value = "on"
+    )]
+    pub legacy: Switch,
+
+    /// How long a room waits for a publisher that was lost
+    #[arg(
+        long,
+        env = "GOLIVE_GRACE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 15
+    )]
+    pub grace_seconds: u32,
+
+    /// Most rooms
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_ROOMS",
+        value_name = "COUNT",
+        default_value_t = 1_000
+    )]
+    pub max_rooms: usize,
+
+    /// Most viewers in all rooms
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_VIEWERS",
+        value_name = "COUNT",
+        default_value_t = 2_000
+    )]
+    pub max_viewers: usize,
+
+    /// Most viewers in one room
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_VIEWERS_PER_ROOM",
+        value_name = "COUNT",
+        default_value_t = 1_000
+    )]
+    pub max_viewers_per_room: usize,
+
+    /// What to log: a level, or levels per part (`info,golive::web=debug`)
+    #[arg(
+        long,
+        env = "GOLIVE_LOG",
+        value_name = "FILTER",
+        default_value = "info,memory_serve=warn"
+    )]
+    pub log: String,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// A secret that was given to the program. `Debug` does not tell it.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Whether `presented` is the secret; takes equally long whatever it is.
+    #[must_use]
+    pub fn is(&self, presented: &str) -> bool {
+        secret::same(&self.0, presented)
+    }
+}
+
+impl From<String> for Token {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token([redacted])")
+    }
+}
+
+/// A public address is neither an IP address nor a name that can be looked up.
+#[derive(Debug, thiserror::Error)]
+#[error("--public-address {name} could not be looked up ({source}): please check the name.")]
+pub struct UnknownAddress {
+    name: String,
+    source: io::Error,
+}
+
+impl Config {
+    /// What the registry of rooms needs to know.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            rooms: self.max_rooms,
+            viewers: self.max_viewers,
+            viewers_per_room: self.max_viewers_per_room,
+            grace: Duration::from_secs(self.grace_seconds.into()),
+        }
+    }
+
+    /// Looks up the names among the public addresses.
+    ///
+    /// # Errors
+    /// [`UnknownAddress`].
+    pub async fn resolve_public_addresses(&self) -> Result<Vec<IpAddr>, UnknownAddress> {
+        let mut addresses = Vec::new();
+        for name in &self.public_addresses {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+            let found = found.map_err(|source| UnknownAddress {
+                name: name.clone(),
+                source,
+            })?;
+            for address in found.map(|address| address.ip()) {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+        }
+        Ok(addresses)
+    }
+}
+
+fn public_url(text: &str) -> Result<String, &'static str> {
+    let is_http = ["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    if !is_http {
+        return Err("it has to begin with http:// or https://");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Config {
+        Config::try_parse_from([&["golive"], flags].concat()).unwrap()
+    }
+
+    #[test]
+    fn without_flags_everything_has_its_default() {
+        let config = parse(&[]);
+        assert_eq!(config.http.to_string(), "0.0.0.0:3000");
+        assert_eq!(config.webrtc.to_string(), "0.0.0.0:8189");
+        assert_eq!(config.legacy, Switch::On);
+        assert_eq!(config.limits().grace, Duration::from_secs(15));
+    }
+
+    #[test]
+    fn debug_output_does_not_tell_the_token() {
+        let config = parse(&["--create-token", "hunter2"]);
+        assert!(
+            config
+                .create_token
+                .as_ref()
+                .is_some_and(|token| token.is("hunter2"))
+        );
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_public_url_is_kept_without_the_slash_at_its_end() {
+        let config = parse(&["--public-url", "https://live.example/"]);
+        assert_eq!(config.public_url.as_deref(), Some("https://live.example"));
+        assert!(Config::try_parse_from(["golive", "--public-url", "live.example"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn public_addresses_are_looked_up_and_joined() {
+        let flags = [
+            "--public-address",
+            "192.0.2.1",
+            "--public-address",
+            "192.0.2.1,2001:db8::1",
+        ];
+        let addresses = parse(&flags).resolve_public_addresses().await.unwrap();
+        let expected: [IpAddr; 2] = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        assert_eq!(addresses, expected);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_named() {
+        let config = parse(&["--public-address", "no such name"]);
+        let error = config.resolve_public_addresses().await.unwrap_err();
+        assert!(error.to_string().contains("no such name"));
+    }
+}

@@ -1,0 +1,51 @@
+//! The program `golive`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use golive::app::App;
+use golive::config::Config;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = Config::parse();
+    match EnvFilter::try_new(&config.log) {
+        Ok(filter) => tracing_subscriber::fmt().with_env_filter(filter).init(),
+        Err(error) => {
+            eprintln!("--log {}: {error}", config.log);
+            return ExitCode::FAILURE;
+        }
+    }
+    match run(config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let app = App::start(config).await?;
+    golive::greeting::greet(&app);
+    either(&mut interrupt, &mut terminate).await;
+    tracing::info!("stopping; once more stops at once");
+    tokio::select! {
+        () = app.stop() => {}
+        () = either(&mut interrupt, &mut terminate) => {}
+    }
+    Ok(())
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
