@@ -45,7 +45,7 @@ impl Server {
         let process = Command::new(&program)
             .args(["--http", &format!("127.0.0.1:{port}")])
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
-            .args(["--public-address", "127.0.0.1", "--data", "none"])
+            .args(["--public-address", "127.0.0.1"])
             .args(flags)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
