@@ -81,10 +81,10 @@ async fn a_room_lives(version: Version, transport: Transport) -> Result<()> {
     }
 
     guest
-        .emit("comment", json!({"roomKey": "r1", "text": "grüß dich 🌹"}))
+        .emit("comment", json!({"roomKey": "r1", "text": "hello"}))
         .await?;
     for client in [&mut creator, &mut guest] {
-        says(&client.next("comment").await?[0], "r1", "grüß dich 🌹")?;
+        says(&client.next("comment").await?[0], "r1", "hello")?;
     }
     let gift = json!({"roomKey": "r1", "senderId": 7, "giftId": 1, "giftCount": 3});
     guest.emit("gift", gift).await?;
@@ -131,6 +131,39 @@ async fn version_4_over_polling() -> Result<()> {
 #[tokio::test]
 async fn version_4_over_websocket() -> Result<()> {
     a_room_lives(Version::V4, Transport::WebSocket).await
+}
+
+/// Version 1 encodes what it polls as UTF-8 twice, and expects the same of the server.
+#[tokio::test]
+async fn every_alphabet_survives_every_client() -> Result<()> {
+    let server = Server::start().await?;
+    let mut clients = Vec::new();
+    for version in [Version::V1, Version::V2, Version::V4] {
+        for transport in [Transport::Polling, Transport::WebSocket] {
+            clients.push(SocketIo::connect(&server, version, transport).await?);
+        }
+    }
+    accepted(
+        &clients[0]
+            .call("create_room", json!({"key": "r1", "title": "Grüße 🌹"}))
+            .await?,
+    )?;
+    for client in &mut clients {
+        accepted(&client.call("join_room", json!("r1")).await?)?;
+    }
+    ensure!(
+        rooms(&server).await? == [("r1".into(), "Grüße 🌹".into())],
+        "GET /rooms"
+    );
+    for sender in 0..clients.len() {
+        let text = format!("grüß dich 🌹 {sender}");
+        let comment = json!({"roomKey": "r1", "text": text});
+        accepted(&clients[sender].call("comment", comment).await?)?;
+        for client in &mut clients {
+            says(&client.next("comment").await?[0], "r1", &text)?;
+        }
+    }
+    server.stop().await
 }
 
 #[tokio::test]
