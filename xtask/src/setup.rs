@@ -126,17 +126,14 @@ fn install_page_tools(sh: &Shell) -> Result<()> {
     let lock = sh.read_file("Cargo.lock")?;
     let wasm_bindgen =
         locked_version(&lock, "wasm-bindgen").context("Cargo.lock has no wasm-bindgen")?;
+    // The versions that wasm-bindgen-cli was released with are not all to be had any more.
     install_tool(sh, "wasm-bindgen", "wasm-bindgen-cli", wasm_bindgen, &[])?;
 
+    // Trunk only compiles with the versions that it was released with.
     let config = sh.read_file("Trunk.toml")?;
     let trunk = pinned_trunk(&config).context("Trunk.toml has no trunk-version")?;
-    install_tool(
-        sh,
-        "trunk",
-        "trunk",
-        trunk,
-        &["--no-default-features", "--features=rustls"],
-    )
+    let options = ["--locked", "--no-default-features", "--features=rustls"];
+    install_tool(sh, "trunk", "trunk", trunk, &options)
 }
 
 /// Builds one tool, in the profile that takes least time from here to the finished page.
@@ -167,7 +164,7 @@ fn install_tool(
         "cargo install --debug --root {root} --version {version} {options...} {package}"
     )
     .env("CARGO_PROFILE_DEV_DEBUG", "0")
-    .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
+    .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
     // Both tools share what they have in common.
     .env("CARGO_TARGET_DIR", root.join("build"))
     .run()?;
