@@ -5,6 +5,8 @@ use serde::Serialize;
 use shared::room::RoomKey;
 use socketioxide::SocketIo;
 
+use super::encoding::to_ascii_json;
+
 /// The group of sockets that watch the list of rooms.
 pub(super) const LOBBY: &str = "lobby";
 
@@ -31,8 +33,8 @@ impl Broadcast {
     }
 
     /// To everybody in a room.
-    pub fn room<T: Serialize + ?Sized>(&self, key: &RoomKey, event: &'static str, payload: &T) {
-        self.send(members(key), event, payload);
+    pub fn room<T: Serialize>(&self, key: &RoomKey, event: &'static str, payload: &T) {
+        self.send_payload(members(key), event, payload);
     }
 
     /// To the 2016 clients in a room, with no payload, `times` times.
@@ -43,17 +45,28 @@ impl Broadcast {
     }
 
     /// To everybody who watches the list of rooms.
-    pub fn lobby<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) {
-        self.send(LOBBY.to_owned(), event, payload);
+    pub fn lobby<T: Serialize>(&self, event: &'static str, payload: &T) {
+        self.send_payload(LOBBY.to_owned(), event, payload);
     }
 
-    fn send<T: Serialize + ?Sized>(&self, group: String, event: &'static str, payload: &T) {
+    fn send_payload<T: Serialize>(&self, group: String, event: &'static str, payload: &T) {
+        match to_ascii_json(payload) {
+            Ok(payload) => self.send(group, event, &payload),
+            Err(error) => tracing::error!("{event} could not be written: {error}"),
+        }
+    }
+
+    /// Sends an event with one argument, or with those of a tuple or array.
+    fn send<T: Serialize>(&self, group: String, event: &'static str, arguments: &T) {
         // There is no namespace any more once the server is shutting down.
         let Some(namespace) = self.io.of("/") else {
             return;
         };
         // With the local adapter the future is ready at once. Its errors are those of sockets that are
         // gone or whose queue is full: there is nobody to tell.
-        let _ = namespace.within(group).emit(event, payload).now_or_never();
+        let _ = namespace
+            .within(group)
+            .emit(event, arguments)
+            .now_or_never();
     }
 }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::events::{Ack, Nothing, Notice, Refusal, to_client, to_server};
 use shared::limits::SOCKET_MESSAGE_BYTES;
+use socketioxide::TransportType;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler};
@@ -18,6 +19,7 @@ use socketioxide::socket::Socket;
 
 use super::Social;
 use super::client::Client;
+use super::encoding::{decode_twice_encoded, to_ascii_json};
 use super::refusal::Refused;
 
 /// The handler of all events of one socket.
@@ -43,7 +45,9 @@ impl MessageHandler<LocalAdapter, InOrder> for Dispatch {
             ack: ack.map(|_| sender),
             socket: SocketRef::from(socket),
         };
-        match read_payload(&value) {
+        let may_be_encoded_twice =
+            self.client.is_from_2016 && reply.socket.transport_type() == TransportType::Polling;
+        match read_payload(&value, may_be_encoded_twice) {
             Ok(payload) => self.handle(reply, Payload(payload)),
             Err(refused) => reply.refuse(refused),
         }
@@ -83,7 +87,10 @@ impl Payload {
 }
 
 /// Reads `["event", payload, ...]`. Nesting is bounded by serde_json (128 levels).
-fn read_payload(value: &socketioxide_core::Value) -> Result<Value, Refused> {
+fn read_payload(
+    value: &socketioxide_core::Value,
+    may_be_encoded_twice: bool,
+) -> Result<Value, Refused> {
     const TEXT: &str = "it has to be JSON without binary attachments";
     let socketioxide_core::Value::Str(text, attachments) = value else {
         return Err(Refused::Shape(TEXT));
@@ -97,7 +104,12 @@ fn read_payload(value: &socketioxide_core::Value) -> Result<Value, Refused> {
     {
         return Err(Refused::Shape(TEXT));
     }
-    let arguments: Vec<Value> = serde_json::from_str(text).map_err(|_| Refused::Shape(TEXT))?;
+    let text = if may_be_encoded_twice {
+        decode_twice_encoded(text)
+    } else {
+        text.as_str().into()
+    };
+    let arguments: Vec<Value> = serde_json::from_str(&text).map_err(|_| Refused::Shape(TEXT))?;
     Ok(arguments.into_iter().nth(1).unwrap_or_default())
 }
 
@@ -112,11 +124,9 @@ struct Reply<'a> {
 
 impl Reply<'_> {
     fn send<T: Serialize>(self, result: Result<T, Refused>) {
-        match (result, self.ack) {
-            // A socket whose queue is full does not get its acknowledgement: it is not reading.
-            (Ok(value), Some(ack)) => drop(ack.send(&Ack::done(value))),
-            (Ok(_), None) => {}
-            (Err(refused), ack) => Reply { ack, ..self }.refuse(refused),
+        match result {
+            Ok(value) => self.acknowledge(&Ack::done(value)),
+            Err(refused) => self.refuse(refused),
         }
     }
 
@@ -127,24 +137,30 @@ impl Reply<'_> {
             let (peer, event) = (self.client.peer, self.event);
             tracing::warn!(?peer, socket = %self.socket.id, event, "refused: {refused}");
         }
-        let Refusal {
-            error,
-            retry_after_ms,
-        } = refused.into();
-        if let Some(ack) = self.ack {
-            let refusal = Refusal {
+        let refusal = Refusal::from(refused);
+        if self.ack.is_some() {
+            self.acknowledge(&Ack::<Nothing>::Refused(refusal));
+        } else if state.may_notice(now) {
+            let Refusal {
                 error,
                 retry_after_ms,
-            };
-            drop(ack.send(&Ack::<Nothing>::Refused(refusal)));
-        } else if state.may_notice(now) {
+            } = refusal;
             let event = (refused != Refused::UnknownEvent).then(|| self.event.to_owned());
-            let notice = Notice {
+            let notice = to_ascii_json(&Notice {
                 event,
                 error,
                 retry_after_ms,
-            };
-            drop(self.socket.emit(to_client::NOTICE, &notice));
+            });
+            // A socket whose queue is full does not get it: it is not reading.
+            let _ = notice.map(|notice| self.socket.emit(to_client::NOTICE, &notice));
+        }
+    }
+
+    /// Answers, if that was asked for.
+    fn acknowledge<T: Serialize>(self, answer: &Ack<T>) {
+        if let Some(ack) = self.ack {
+            // As for notices.
+            let _ = to_ascii_json(answer).map(|answer| ack.send(&answer));
         }
     }
 }
@@ -161,23 +177,29 @@ mod tests {
 
     #[test]
     fn the_payload_is_the_first_argument() {
-        let read = |text: &str| read_payload(&message(text));
+        let read = |text: &str| read_payload(&message(text), false);
         assert_eq!(read(r#"["upvote","r1"]"#), Ok(json!("r1")));
         assert_eq!(read(r#"["join_lobby"]"#), Ok(Value::Null));
         assert_eq!(read(r#"["comment",{"a":1},2]"#), Ok(json!({"a": 1})));
     }
 
     #[test]
+    fn a_2016_client_that_polls_is_understood() {
+        let twice: String = r#"["comment","grüß 🌹"]"#.bytes().map(char::from).collect();
+        assert_eq!(read_payload(&message(&twice), true), Ok(json!("grüß 🌹")));
+    }
+
+    #[test]
     fn a_message_over_the_limit_is_refused_by_name() {
         let long = format!(r#"["comment","{}"]"#, "x".repeat(SOCKET_MESSAGE_BYTES));
-        assert_eq!(read_payload(&message(&long)), Err(Refused::TooLarge));
+        assert_eq!(read_payload(&message(&long), false), Err(Refused::TooLarge));
     }
 
     #[test]
     fn deep_nesting_is_refused() {
         let deep = format!(r#"["comment",{}{}]"#, "[".repeat(5_000), "]".repeat(5_000));
         assert!(matches!(
-            read_payload(&message(&deep)),
+            read_payload(&message(&deep), false),
             Err(Refused::Shape(_))
         ));
     }
@@ -187,6 +209,9 @@ mod tests {
         let text = r#"["comment",{"_placeholder":true,"num":0}]"#.to_owned();
         let attachments = Some([vec![1_u8].into()].into());
         let value = socketioxide_core::Value::Str(text.into(), attachments);
-        assert!(matches!(read_payload(&value), Err(Refused::Shape(_))));
+        assert!(matches!(
+            read_payload(&value, false),
+            Err(Refused::Shape(_))
+        ));
     }
 }

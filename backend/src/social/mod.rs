@@ -12,6 +12,7 @@ mod client;
 mod commands;
 pub mod comments;
 mod dispatch;
+mod encoding;
 pub mod gifts;
 pub mod pace;
 mod reactions;
