@@ -1,5 +1,7 @@
 //! The whole server over real sockets, in one process with its clients.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod api;
 mod page;
 mod sessions;

@@ -1,5 +1,7 @@
 //! WHIP and WHEP with a real client over real sockets: what unit tests of the parts cannot show.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod client;
 
 use std::sync::Arc;
