@@ -30,7 +30,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server on free ports of this machine, which keeps nothing on disk.
+    /// Starts a server on free ports.
     pub async fn start() -> Result<Self> {
         Self::start_with(&[]).await
     }
@@ -78,6 +78,12 @@ impl Server {
         })
         .await??;
         Ok(server)
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.id()
     }
 
     /// The absolute address of `path`.

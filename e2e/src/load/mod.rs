@@ -1,0 +1,20 @@
+//! Load generators: many synthetic people for one real server.
+//!
+//! The programs `load-whep` (viewers of one broadcast) and `load-social` (one busy chat) are made of
+//! these parts. Both start a [`Server`](crate::Server) of their own, load it over the loopback
+//! interface and print what it cost. Media is synthetic, but everything on the wire is real: ICE, DTLS,
+//! SRTP, Engine.IO.
+
+pub mod audience;
+pub mod crowd;
+pub mod gaps;
+pub mod media;
+pub mod peer;
+pub mod process;
+pub mod publisher;
+pub mod session;
+pub mod socket;
+pub mod statistics;
+pub mod viewer;
+
+mod rtcp_tap;
