@@ -4,28 +4,17 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::app::App;
 
-/// One line for each listener.
-pub fn greet(app: &App) {
-    tracing::info!(
-        "page, API, WHIP, WHEP, Socket.IO: {}",
-        clickable(app.http())
-    );
-    let webrtc = app.webrtc();
-    let advertised: Vec<_> = webrtc
-        .advertised()
-        .iter()
-        .map(SocketAddr::to_string)
-        .collect();
-    let advertised = advertised.join(", ");
-    tracing::info!(
-        "WebRTC over UDP and TCP: {}, advertised as {advertised}",
-        webrtc.local_addr()
-    );
-    if webrtc
-        .advertised()
-        .iter()
-        .all(|address| is_local(address.ip()))
-    {
+/// One line for each listener. `public_url` is where people are told to go.
+pub fn greet(app: &App, public_url: Option<&str>) {
+    let here = clickable(app.http());
+    let elsewhere = public_url.map_or_else(String::new, |url| format!(", {url} from elsewhere"));
+    tracing::info!("page, API, WHIP, WHEP, Socket.IO: {here} from this machine{elsewhere}");
+
+    let (local, advertised) = (app.webrtc().local_addr(), app.webrtc().advertised());
+    let addresses: Vec<_> = advertised.iter().map(SocketAddr::to_string).collect();
+    let addresses = addresses.join(", ");
+    tracing::info!("WebRTC over UDP and TCP: {local}, advertised as {addresses}");
+    if advertised.iter().all(|address| is_local(address.ip())) {
         tracing::info!(
             "viewers outside this network need an address they can reach: --public-address"
         );

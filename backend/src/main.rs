@@ -1,10 +1,12 @@
 //! The program `golive`.
 
+use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
 use golive::app::App;
 use golive::config::Config;
+use golive::greeting::greet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -12,7 +14,13 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let config = Config::parse();
     match EnvFilter::try_new(&config.log) {
-        Ok(filter) => tracing_subscriber::fmt().with_env_filter(filter).init(),
+        Ok(filter) => {
+            let colours = stdout().is_terminal();
+            tracing_subscriber::fmt()
+                .with_env_filter(filter)
+                .with_ansi(colours)
+                .init();
+        }
         Err(error) => {
             eprintln!("--log {}: {error}", config.log);
             return ExitCode::FAILURE;
@@ -32,8 +40,9 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
+    let public_url = config.public_url.clone();
     let app = App::start(config).await?;
-    golive::greeting::greet(&app);
+    greet(&app, public_url.as_deref());
     either(&mut interrupt, &mut terminate).await;
     tracing::info!("stopping; once more stops at once");
     tokio::select! {

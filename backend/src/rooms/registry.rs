@@ -357,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn a_publisher_that_is_taken_over_from_leaves_the_room_live() {
+        let room = registry().create("r").unwrap().0;
+        let changes = room.changes();
+        let first = room.go_live(Ingest::Whip).unwrap();
+        first.hand_over();
+        assert_eq!(room.state(), RoomState::Live);
+        let second = room.go_live(Ingest::Whip).unwrap();
+        assert_eq!(changes.borrow().state, RoomState::Live);
+        second.stop();
+        assert_eq!(room.state(), RoomState::Offline);
+    }
+
+    #[test]
     fn resuming_keeps_the_start_of_the_broadcast() {
         let room = registry().create("r").unwrap().0;
         let first = room.go_live(Ingest::Whip).unwrap();

@@ -7,6 +7,7 @@ use shared::limits::ROOMS_PER_SOCKET;
 use shared::room::RoomKey;
 use shared::text::{self, Field};
 use socketioxide::extract::SocketRef;
+use tracing::field::display;
 
 use super::Social;
 use super::broadcast::{LOBBY, members, members_of_2016};
@@ -53,7 +54,8 @@ impl Social {
         }
         enter_groups(client, socket, &key);
         state.created.push(key);
-        tracing::info!(room = %room.key(), peer = ?client.peer, "open room created");
+        let peer = client.peer.map(display);
+        tracing::info!(room = %room.key(), peer, "open room created");
         Ok(Created { room: room.view() })
     }
 

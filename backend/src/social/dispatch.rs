@@ -16,6 +16,7 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler};
 use socketioxide::socket::Socket;
+use tracing::field::display;
 
 use super::Social;
 use super::client::Client;
@@ -134,8 +135,8 @@ impl Reply<'_> {
         let now = Instant::now();
         let mut state = self.client.state.lock();
         if refused.is_abuse() && state.may_log(now) {
-            let (peer, event) = (self.client.peer, self.event);
-            tracing::warn!(?peer, socket = %self.socket.id, event, "refused: {refused}");
+            let (peer, event) = (self.client.peer.map(display), self.event);
+            tracing::warn!(peer, socket = %self.socket.id, event, "refused: {refused}");
         }
         let refusal = Refusal::from(refused);
         if self.ack.is_some() {
