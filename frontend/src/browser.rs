@@ -4,6 +4,8 @@ use leptos::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use crate::logic::shortcut::Focus;
+
 /// Whether the person asked the system for less motion.
 #[must_use]
 pub fn prefers_reduced_motion() -> bool {
@@ -66,15 +68,20 @@ pub fn error_name(error: &JsValue) -> String {
         .unwrap_or_default()
 }
 
-/// Whether keys pressed now write or choose something: the focus is on a control.
+/// What has the focus, by the keys that belong to it.
 #[must_use]
-pub fn focus_takes_keys() -> bool {
-    document().active_element().is_some_and(|element| {
-        matches!(
-            element.tag_name().as_str(),
-            "INPUT" | "TEXTAREA" | "SELECT" | "BUTTON" | "A" | "DIALOG"
-        )
-    })
+pub fn focus() -> Focus {
+    let Some(element) = document().active_element() else {
+        return Focus::Page;
+    };
+    let input_type = element.get_attribute("type");
+    match (element.tag_name().as_str(), input_type.as_deref()) {
+        ("INPUT", Some("range" | "radio")) => Focus::Slider,
+        ("INPUT" | "TEXTAREA" | "SELECT", _) => Focus::Field,
+        ("BUTTON" | "A", _) => Focus::Button,
+        _ if element.has_attribute("tabindex") => Focus::Slider,
+        _ => Focus::Page,
+    }
 }
 
 /// Copies text.

@@ -177,7 +177,7 @@ impl Sources {
                 false
             }
             Ok(stream) => {
-                self.put(kind, tracks(&stream).next());
+                self.put(kind, tracks(&stream).next().as_ref());
                 true
             }
             Err(error) => {
@@ -219,7 +219,7 @@ impl Sources {
     }
 
     /// Replaces the track of a kind by a stream of its own, so that everybody who shows it notices.
-    fn put(self, kind: Kind, track: Option<MediaStreamTrack>) {
+    fn put(self, kind: Kind, track: Option<&MediaStreamTrack>) {
         let Some(old) = self.stream.get_untracked() else {
             return;
         };
@@ -231,7 +231,7 @@ impl Sources {
                 new.add_track(&kept);
             }
         }
-        if let Some(track) = &track {
+        if let Some(track) = track {
             new.add_track(track);
             let ended = self.watch_for_its_end(track);
             self.listeners

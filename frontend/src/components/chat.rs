@@ -5,6 +5,7 @@ use leptos::html::Div;
 use leptos::prelude::*;
 
 use super::icon::{Glyph, Icon};
+use crate::logic::chat_log::ChatLog;
 use crate::logic::poster;
 use crate::realtime::RoomFeed;
 
@@ -26,7 +27,7 @@ pub fn Chat(
     let follow = move || {
         if feed
             .chat
-            .try_with_untracked(|chat| chat.following())
+            .try_with_untracked(ChatLog::following)
             .unwrap_or(false)
         {
             scroll_to_end();
@@ -46,11 +47,11 @@ pub fn Chat(
         };
         let left = log.scroll_height() - log.scroll_top() - log.client_height();
         let at_the_end = left < NEAR_THE_END;
-        if feed.chat.with_untracked(|chat| chat.following()) != at_the_end {
+        if feed.chat.with_untracked(ChatLog::following) != at_the_end {
             feed.chat.update(|chat| chat.scrolled(at_the_end));
         }
     };
-    let unseen = Memo::new(move |_| feed.chat.with(|chat| chat.unseen()));
+    let unseen = Memo::new(move |_| feed.chat.with(ChatLog::unseen));
     let show_newest = move |_| {
         feed.chat.update(|chat| chat.scrolled(true));
         scroll_to_end();
@@ -59,7 +60,7 @@ pub fn Chat(
         1 => "1 new message".to_owned(),
         n => format!("{n} new messages"),
     };
-    let empty = Memo::new(move |_| feed.chat.with(|chat| chat.is_empty()));
+    let empty = Memo::new(move |_| feed.chat.with(ChatLog::is_empty));
 
     view! {
         <div class="chat">
@@ -80,7 +81,7 @@ pub fn Chat(
                     each=move || feed.chat.with(|chat| chat.comments().cloned().collect::<Vec<_>>())
                     key=|comment| comment.id
                     children=|comment| {
-                        let hue = poster::hue(&comment.name).to_string();
+                        let hue = poster::hue(&comment.name, poster::ANY).to_string();
                         view! {
                             <p class="comment" data-test="comment" class:by-host=comment.host>
                                 <span

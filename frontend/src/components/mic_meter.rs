@@ -38,7 +38,7 @@ pub fn MicMeter(
         >
             <div
                 class="meter-level"
-                style=("transform", move || format!("scaleX({:.2})", f64::from(percent.get()) / 100.0))
+                style=("clip-path", move || format!("inset(0 {}% 0 0)", 100 - percent.get()))
             ></div>
         </div>
     }

@@ -101,7 +101,12 @@ pub fn Player(
                 </button>
             </Show>
             <Banner text=banner />
-            {controls.then(|| view! { <PlayerControls playback frame /> })}
+            <Show when=move || {
+                let phase = playback.phase();
+                controls && !phase.is_final() && phase != Phase::Waiting
+            }>
+                <PlayerControls playback frame />
+            </Show>
         </div>
     }
 }

@@ -60,8 +60,7 @@ pub fn PlayerControls(
             move |event| {
                 let event: &web_sys::KeyboardEvent = event.unchecked_ref();
                 let modified = event.ctrl_key() || event.alt_key() || event.meta_key();
-                if let Some(shortcut) = of_key(&event.key(), browser::focus_takes_keys(), modified)
-                {
+                if let Some(shortcut) = of_key(&event.key(), browser::focus(), modified) {
                     event.prevent_default();
                     act(shortcut);
                 }

@@ -14,7 +14,7 @@ pub fn Poster(
     #[prop(into)]
     title: Signal<String>,
 ) -> impl IntoView {
-    let hue = poster::hue(key.as_str());
+    let hue = poster::hue(key.as_str(), poster::COOL);
     view! {
         <div class="poster" style=("--hue", hue.to_string()) aria-hidden="true">
             <span>{move || poster::initial(&title.get(), &key)}</span>

@@ -1,15 +1,23 @@
 //! What stands in for a picture that is not there yet.
 
+use std::ops::Range;
+
 use shared::room::RoomKey;
 
-/// A hue in degrees for `text`, always the same one; never near red, which means "live" here.
+/// The calm part of the colour circle, from teal to purple, in degrees.
+pub const COOL: Range<u32> = 175..310;
+/// All of the colour circle but what looks like red, which means "live" here, in degrees.
+pub const ANY: Range<u32> = 40..320;
+
+/// A hue out of `hues` for `text`, always the same one.
 #[must_use]
-pub fn hue(text: &str) -> u32 {
-    // FNV-1a: small, and spreads similar texts apart.
+pub fn hue(text: &str, hues: Range<u32>) -> u32 {
+    // FNV-1a, with a last stir: small, and spreads similar texts apart.
     let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
-    40 + hash % 280
+    let stirred = (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d);
+    hues.start + (stirred >> 8) % hues.len() as u32
 }
 
 /// The letter on the poster of a room.
@@ -26,10 +34,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_hue_is_near_red() {
-        for n in 0..1_000 {
-            assert!((40..320).contains(&hue(&n.to_string())));
-        }
+    fn hues_stay_in_their_range_and_use_it() {
+        let hues: Vec<_> = (0..1_000).map(|n| hue(&n.to_string(), COOL)).collect();
+        assert!(hues.iter().all(|hue| COOL.contains(hue)));
+        assert_eq!(hues.iter().min(), Some(&COOL.start));
+        assert_eq!(hues.iter().max(), Some(&(COOL.end - 1)));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub enum Phase {
     Live,
     /// Frames stopped and are expected back.
     Reconnecting(Lost),
-    /// The broadcast is over.
+    /// The broadcast is over. Only the room's host can change that, by starting again.
     Ended,
     /// There is no such room.
     NotFound,
@@ -34,7 +34,7 @@ pub enum Lost {
 }
 
 impl Phase {
-    /// Whether nothing will change it any more.
+    /// Whether there is nothing more to try.
     #[must_use]
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Ended | Self::NotFound | Self::Failed(_))
@@ -100,6 +100,15 @@ impl Viewer {
 
     /// Takes in what happened; returns what to do, in order. `random` is `0.0..1.0`.
     pub fn handle(&mut self, event: Event, random: f64) -> Vec<Command> {
+        if matches!(
+            (&self.phase, &event),
+            (Phase::Ended, Event::Room(RoomState::Live))
+        ) {
+            *self = Self {
+                phase: Phase::Waiting,
+                ..Self::default()
+            };
+        }
         if self.phase.is_final() {
             return Vec::new();
         }
@@ -318,7 +327,19 @@ mod tests {
         );
         assert_eq!(viewer.phase(), &Phase::Ended);
         assert_eq!(viewer.handle(Event::RetryDue, 0.0), []);
-        assert_eq!(viewer.handle(Event::Room(RoomState::Live), 0.0), []);
+        assert_eq!(viewer.handle(Event::Playing, 0.0), []);
+        assert_eq!(viewer.phase(), &Phase::Ended);
+    }
+
+    #[test]
+    fn a_host_who_starts_again_is_seen_again() {
+        let mut viewer = watching();
+        viewer.handle(Event::Room(RoomState::Ended), 0.0);
+        assert_eq!(
+            viewer.handle(Event::Room(RoomState::Live), 0.0),
+            [Command::Connect]
+        );
+        assert_eq!(viewer.phase(), &Phase::Connecting);
     }
 
     #[test]

@@ -41,10 +41,12 @@ extern "C" {
 /// How long to wait for an acknowledgement, in milliseconds.
 const ACK_TIMEOUT_MS: u32 = 8_000;
 
+type Listener = Closure<dyn FnMut(JsValue)>;
+
 /// A connection that comes back by itself (with jittered back-off) until it is dropped.
 pub(super) struct Socket {
     raw: RawSocket,
-    listeners: RefCell<Vec<Closure<dyn FnMut(JsValue)>>>,
+    listeners: RefCell<Vec<Listener>>,
 }
 
 impl Socket {

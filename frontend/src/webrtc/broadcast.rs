@@ -69,6 +69,12 @@ impl Broadcast {
         self.phase.get()
     }
 
+    /// Whether leaving now would interrupt it.
+    #[must_use]
+    pub fn is_on_air(self) -> bool {
+        self.phase.with_untracked(Phase::is_on_air)
+    }
+
     /// The room, once it is made.
     #[must_use]
     pub fn room(self) -> Option<HostedRoom> {
@@ -288,7 +294,7 @@ impl Broadcast {
         let options = gloo_events::EventListenerOptions::enable_prevent_default();
         let leaving =
             EventListener::new_with_options(&window(), "beforeunload", options, move |event| {
-                if self.phase.with_untracked(Phase::is_on_air) {
+                if self.is_on_air() {
                     event.prevent_default();
                 }
             });

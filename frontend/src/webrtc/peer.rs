@@ -39,8 +39,8 @@ impl Peer {
     pub(super) fn new(on_link: impl Fn(LinkState) + 'static) -> Result<Self, ApiError> {
         let configuration = RtcConfiguration::new();
         configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
-        let connection =
-            RtcPeerConnection::new_with_configuration(&configuration).map_err(broken)?;
+        let connection = RtcPeerConnection::new_with_configuration(&configuration)
+            .map_err(|error| broken(&error))?;
 
         let on_link = Rc::new(on_link);
         let tell = move |state| {
@@ -82,11 +82,11 @@ impl Peer {
     pub(super) async fn offer(&self) -> Result<String, ApiError> {
         let offer = JsFuture::from(self.connection.create_offer())
             .await
-            .map_err(broken)?;
+            .map_err(|error| broken(&error))?;
         let offer: RtcSessionDescriptionInit = offer.unchecked_into();
         JsFuture::from(self.connection.set_local_description(&offer))
             .await
-            .map_err(broken)?;
+            .map_err(|error| broken(&error))?;
         let description = self
             .connection
             .local_description()
@@ -100,7 +100,7 @@ impl Peer {
         JsFuture::from(self.connection.set_remote_description(&description))
             .await
             .map(|_| ())
-            .map_err(broken)
+            .map_err(|error| broken(&error))
     }
 }
 
@@ -110,6 +110,6 @@ impl Drop for Peer {
     }
 }
 
-pub(super) fn broken(error: JsValue) -> ApiError {
-    ApiError::Browser(browser::error_message(&error))
+pub(super) fn broken(error: &JsValue) -> ApiError {
+    ApiError::Browser(browser::error_message(error))
 }

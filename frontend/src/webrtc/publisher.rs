@@ -86,7 +86,10 @@ impl Publisher {
         let replaced = self.sender(kind).map(|sender| sender.replace_track(track));
         async move {
             match replaced {
-                Some(replaced) => JsFuture::from(replaced).await.map(|_| ()).map_err(broken),
+                Some(replaced) => JsFuture::from(replaced)
+                    .await
+                    .map(|_| ())
+                    .map_err(|error| broken(&error)),
                 None => Ok(()),
             }
         }

@@ -29,7 +29,7 @@ impl Viewer {
         on_link: impl Fn(LinkState) + 'static,
     ) -> Result<Self, ApiError> {
         let peer = Peer::new(on_link)?;
-        let stream = MediaStream::new().map_err(broken)?;
+        let stream = MediaStream::new().map_err(|error| broken(&error))?;
         for kind in ["video", "audio"] {
             let init = RtcRtpTransceiverInit::new();
             init.set_direction(RtcRtpTransceiverDirection::Recvonly);
@@ -37,7 +37,8 @@ impl Viewer {
                 .add_transceiver_with_str_and_init(kind, &init);
         }
         let on_track = {
-            let stream = stream.clone();
+            // Another handle on the same stream; its own method `clone` would copy the stream.
+            let stream = Clone::clone(&stream);
             EventListener::new(peer.connection(), "track", move |event| {
                 stream.add_track(&event.unchecked_ref::<RtcTrackEvent>().track());
             })

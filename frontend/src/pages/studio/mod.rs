@@ -87,7 +87,7 @@ pub fn Studio() -> impl IntoView {
         (_, Phase::Reconnecting { .. }) => "reconnecting",
     };
     let may_leave = move |()| {
-        !phase.phase().is_on_air()
+        !phase.is_on_air()
             || window()
                 .confirm_with_message(
                     "You are live. Leave anyway? The broadcast ends unless you come back within \
@@ -316,8 +316,10 @@ impl Desk {
             "Untitled broadcast"
         } else {
             title
-        };
-        self.broadcast.start(title.to_owned());
+        }
+        .to_owned();
+        self.title.set(title.clone());
+        self.broadcast.start(title);
     }
 
     fn watch_url(self) -> Option<String> {

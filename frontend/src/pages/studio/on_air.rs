@@ -176,7 +176,12 @@ pub(super) fn Controls(desk: Desk) -> impl IntoView {
                     disabled=ending
                     on:click=move |_| asking.set(true)
                 >
-                    {move || if ending.get() { "Ending…" } else { "End broadcast" }}
+                    <Show when=move || ending.get() fallback=|| "End">
+                        "Ending…"
+                    </Show>
+                    <Show when=move || !ending.get()>
+                        <span class="wide-only">"broadcast"</span>
+                    </Show>
                 </button>
             </Show>
             <ConfirmDialog
@@ -210,6 +215,7 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
         _ => None,
     });
     view! {
+        <h1 class="on-air-title">{desk.title}</h1>
         <ErrorNote text=failed test="error" />
         <Show when=move || failed.get().is_some()>
             <button type="button" class="button primary" on:click=move |_| broadcast.resume()>
