@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{patch, post};
-use shared::room::{Ingest, RoomState};
+use shared::room::Ingest;
 use tokio::sync::watch;
 
 use super::api::Key;
@@ -126,17 +126,19 @@ async fn tend(
     }
 }
 
+/// Waits until the room is ended or the stream key is void.
 async fn no_longer_welcome(room: &Room, mut stream_key: watch::Receiver<u64>) {
     let mut changes = room.changes();
-    tokio::select! {
-        // An error means that the room is gone.
-        _ = stream_key.changed() => {}
-        () = async {
-            while !(room.state() == RoomState::Ended && room.is_closed()) {
-                if changes.changed().await.is_err() {
-                    return;
-                }
+    let ended = async {
+        while !room.is_closed() {
+            // An error means that the room is gone.
+            if changes.changed().await.is_err() {
+                return;
             }
-        } => {}
+        }
+    };
+    tokio::select! {
+        _ = stream_key.changed() => {}
+        () = ended => {}
     }
 }
