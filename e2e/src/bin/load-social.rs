@@ -7,6 +7,7 @@ use clap::Parser;
 use e2e::load::crowd::Crowd;
 use e2e::load::process::{CpuMeter, Process};
 use e2e::load::statistics::millis;
+use e2e::load::table::Table;
 use e2e::{Server, eventually};
 use shared::limits::{COMMENT_RATE, LIKE_RATE};
 use tokio::time::{Instant, sleep};
@@ -100,27 +101,33 @@ async fn likes(crowd: &Crowd, process: Process, arguments: &Arguments) -> Result
         heard.likes
     );
     println!(
-        "{} likes/s in {per_second:.0} upvotes/s: {:.1} events/s to each, \
+        "{} likes/s in {per_second:.0} upvotes/s: {:.0} events to each in {took:.1} s, \
          server CPU {cpu:.1} % of a core ({idle:.1} % without)",
         arguments.likes,
-        count_per_second(heard.likes_events, took) / f64::from(people),
+        ratio(heard.likes_events, f64::from(people)),
     );
     Ok(())
 }
 
 /// More and more comments, until they come too late.
 async fn comments(crowd: &Crowd, process: Process, arguments: &Arguments) -> Result<()> {
-    println!(
-        "comments/s delivered/s missing | delay ms p50    p99 | server CPU % | this program's CPU %"
-    );
+    let table = Table::new(&[
+        "comments/s",
+        "delivered/s",
+        "missing",
+        "delay p50 ms",
+        "p99 ms",
+        "server CPU %",
+        "own CPU %",
+    ]);
     // What everybody may say in one step, if their buckets are full at its beginning.
-    let most = count_per_second(crowd.len(), arguments.seconds)
+    let most = ratio(crowd.len(), arguments.seconds)
         * (f64::from(COMMENT_RATE.burst) + COMMENT_RATE.per_second * arguments.seconds);
     let refill = f64::from(COMMENT_RATE.burst) / COMMENT_RATE.per_second;
     let mut best = None;
     let mut rate = arguments.comments;
     while rate <= most {
-        let step = step(crowd, process, rate, arguments.seconds).await?;
+        let step = step(crowd, process, &table, rate, arguments.seconds).await?;
         if !step.is_in_time {
             break;
         }
@@ -144,7 +151,13 @@ struct Step {
     delivered: f64,
 }
 
-async fn step(crowd: &Crowd, process: Process, rate: f64, seconds: f64) -> Result<Step> {
+async fn step(
+    crowd: &Crowd,
+    process: Process,
+    table: &Table,
+    rate: f64,
+    seconds: f64,
+) -> Result<Step> {
     let count = rounded(rate * seconds);
     let expected = count * crowd.len();
     crowd.take_heard()?;
@@ -177,15 +190,17 @@ async fn step(crowd: &Crowd, process: Process, rate: f64, seconds: f64) -> Resul
     );
     let step = Step {
         is_in_time: p99.is_some_and(|p99| p99 <= IN_TIME),
-        delivered: count_per_second(delivered, took),
+        delivered: ratio(delivered, took),
     };
-    println!(
-        "{rate:10.0} {:11.0} {:7} | {:>12} {:>6} | {cpu:12.1} | {own_cpu:18.1}",
-        step.delivered,
-        expected - delivered,
+    table.row(&[
+        format!("{rate:.0}"),
+        format!("{:.0}", step.delivered),
+        (expected - delivered).to_string(),
         millis(p50),
         millis(p99),
-    );
+        format!("{cpu:.1}"),
+        format!("{own_cpu:.1}"),
+    ]);
     Ok(step)
 }
 
@@ -199,6 +214,6 @@ fn rounded(count: f64) -> usize {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-fn count_per_second(count: usize, seconds: f64) -> f64 {
-    count as f64 / seconds
+fn ratio(count: usize, by: f64) -> f64 {
+    count as f64 / by
 }

@@ -1,8 +1,8 @@
 //! Loads a server with viewers of one broadcast, and tells what a viewer costs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use e2e::load::audience::Audience;
 use e2e::load::peer::Identity;
@@ -10,6 +10,7 @@ use e2e::load::process::{CpuMeter, Process};
 use e2e::load::publisher::Publisher;
 use e2e::load::session::Endpoint;
 use e2e::load::statistics::millis;
+use e2e::load::table::Table;
 use e2e::{LONG, Server, eventually};
 use shared::room::{Room, RoomState};
 use tokio::time::sleep;
@@ -105,7 +106,10 @@ impl Stage {
     }
 
     async fn leave(&self, audience: Audience) -> Result<()> {
-        audience.leave().await?;
+        let given_up = audience.leave().await?;
+        if given_up > 0 {
+            eprintln!("The server had given up {given_up} viewers who were still there.");
+        }
         self.room("everybody has left", |room| room.viewers == 0)
             .await
     }
@@ -117,25 +121,36 @@ impl Stage {
 }
 
 async fn series(stage: &Stage, arguments: &Arguments) -> Result<()> {
-    println!(
-        "viewers joined dropped | join ms p50   p99 | packets/s pictures/s  lost % | \
-         server CPU % of a core, each | memory MiB, KiB each | files | this program's CPU %"
-    );
-    let alone = row(stage, arguments, 0, None).await?;
+    println!("CPU is in percent of one core, the server's and this program's own.");
+    let table = Table::new(&[
+        "viewers",
+        "joined",
+        "join p50 ms",
+        "p99 ms",
+        "pictures/s sent",
+        "seen",
+        "packets/s",
+        "lost %",
+        "server CPU %",
+        "each",
+        "memory MiB",
+        "each KiB",
+        "files",
+        "own CPU %",
+    ]);
+    let alone = measure(stage, arguments, &table, 0, None).await?;
     for &viewers in &arguments.viewers {
-        row(stage, arguments, viewers, Some(alone)).await?;
+        measure(stage, arguments, &table, viewers, Some(alone)).await?;
     }
     Ok(())
 }
 
-/// Measures with so many viewers, prints a line, and says how much memory the server needed, in bytes.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nothing here needs more than 52 bits"
-)]
-async fn row(
+/// Measures with so many viewers, and says how much memory the server needed, in bytes. `alone` is what
+/// it needs without viewers.
+async fn measure(
     stage: &Stage,
     arguments: &Arguments,
+    table: &Table,
     viewers: usize,
     alone: Option<u64>,
 ) -> Result<u64> {
@@ -145,67 +160,88 @@ async fn row(
         CpuMeter::start(stage.process)?,
         CpuMeter::start(Process::this()?)?,
     );
-    let before = audience.received();
+    let (before, sent) = (audience.received(), stage.publisher.pictures());
+    let began = Instant::now();
     sleep(Duration::from_secs(arguments.seconds)).await;
     let (cpu, own_cpu) = (cpu.percent()?, own_cpu.percent()?);
-    let after = audience.received();
+    let (after, sent) = (audience.received(), stage.publisher.pictures() - sent);
+    let seconds = began.elapsed().as_secs_f64();
     let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
 
-    let joined = audience.len();
-    let each = 1.0 / joined.max(1) as f64;
-    let rate = each / arguments.seconds as f64;
+    let joined = u64::try_from(audience.len())?;
     let mut joins = audience.join_times();
-    println!(
-        "{viewers:7} {joined:6} {:7} | {:>11} {:>5} | {:9.1} {:10.2} {:7.3} | \
-         {cpu:20.1}, {:5.3} | {:10.1}, {:8.0} | {files:5} | {own_cpu:18.1}",
-        audience.disconnected(),
+    let each = |total: u64| ratio(total, joined);
+    let added = alone.map_or(0, |alone| memory.saturating_sub(alone));
+    table.row(&[
+        viewers.to_string(),
+        joined.to_string(),
         millis(joins.percentile(50.0)),
         millis(joins.percentile(99.0)),
-        (after.packets - before.packets) as f64 * rate,
-        (after.pictures - before.pictures) as f64 * rate,
-        after.lost as f64 / (after.lost + after.packets).max(1) as f64 * 100.0,
-        cpu * each,
-        memory as f64 / f64::from(1 << 20),
-        alone.map_or(0.0, |alone| memory.saturating_sub(alone) as f64 * each
-            / 1024.0),
-    );
+        format!("{:.1}", ratio(sent, 1) / seconds),
+        format!("{:.1}", each(after.pictures - before.pictures) / seconds),
+        format!("{:.1}", each(after.packets - before.packets) / seconds),
+        format!(
+            "{:.3}",
+            ratio(after.lost, after.lost + after.packets) * 100.0
+        ),
+        format!("{cpu:.1}"),
+        format!("{:.3}", cpu * ratio(1, joined)),
+        format!("{:.1}", mebibytes(memory)),
+        format!("{:.0}", each(added) / 1024.0),
+        files.to_string(),
+        format!("{own_cpu:.1}"),
+    ]);
     stage.leave(audience).await?;
     Ok(memory)
 }
 
 /// Viewers come and go; nothing may be left of them.
+async fn churn(stage: &Stage, arguments: &Arguments, times: usize) -> Result<()> {
+    let viewers = arguments.viewers.iter().copied().max().unwrap_or_default();
+    let table = Table::new(&["round", "viewers", "memory MiB", "files"]);
+    let report = |round: usize, viewers: usize| -> Result<(u64, usize)> {
+        let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
+        table.row(&[
+            round.to_string(),
+            viewers.to_string(),
+            format!("{:.1}", mebibytes(memory)),
+            files.to_string(),
+        ]);
+        Ok((memory, files))
+    };
+    let (memory_before, files_before) = report(0, 0)?;
+    let (mut memory, mut files) = (memory_before, files_before);
+    for round in 1..=times {
+        let audience = stage.audience(viewers, arguments).await?;
+        ensure!(audience.len() == viewers, "not everybody could join");
+        report(round, viewers)?;
+        stage.leave(audience).await?;
+        sleep(SETTLE).await;
+        (memory, files) = report(round, 0)?;
+    }
+    ensure!(
+        files <= files_before,
+        "{} files of the server are left open",
+        files - files_before
+    );
+    ensure!(
+        ratio(memory, memory_before) <= TOLERANCE,
+        "the server keeps {:.1} MiB more than before",
+        mebibytes(memory - memory_before)
+    );
+    println!("Nothing is left.");
+    Ok(())
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    ratio(bytes, 1 << 20)
+}
+
+/// `of / by`; nothing by nothing is nothing.
 #[expect(
     clippy::cast_precision_loss,
     reason = "nothing here needs more than 52 bits"
 )]
-async fn churn(stage: &Stage, arguments: &Arguments, times: usize) -> Result<()> {
-    let viewers = arguments.viewers.iter().copied().max().unwrap_or_default();
-    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-    let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
-    println!("            memory MiB | files");
-    println!("before      {:10.1} | {files:5}", mib(memory));
-    for round in 1..=times {
-        let audience = stage.audience(viewers, arguments).await?;
-        ensure!(audience.len() == viewers, "not everybody could join");
-        let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
-        println!("{viewers:5} watch {:10.1} | {files:5}", mib(memory));
-        stage.leave(audience).await?;
-        sleep(SETTLE).await;
-        let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
-        println!("round {round:5} {:10.1} | {files:5}", mib(memory));
-    }
-    let (memory_after, files_after) = (stage.process.resident()?, stage.process.open_files()?);
-    ensure!(
-        files_after <= files,
-        "{} files of the server are left open",
-        files_after - files
-    );
-    if memory_after as f64 > memory as f64 * TOLERANCE {
-        bail!(
-            "the server keeps {:.1} MiB more than before",
-            mib(memory_after - memory)
-        );
-    }
-    println!("Nothing is left.");
-    Ok(())
+fn ratio(of: u64, by: u64) -> f64 {
+    of as f64 / by.max(1) as f64
 }

@@ -89,7 +89,7 @@ impl Camera {
         self.age += 1;
         packets(
             &mut *self.packetizer,
-            annex_b.freeze(),
+            &annex_b.freeze(),
             VIDEO_CLOCK / FRAME_RATE,
         )
     }
@@ -120,7 +120,7 @@ impl Microphone {
     /// # Errors
     /// None that can be expected.
     pub fn sound(&mut self) -> Result<Vec<rtc::rtp::Packet>> {
-        packets(&mut *self.packetizer, self.packet.clone(), AUDIO_CLOCK / 50)
+        packets(&mut *self.packetizer, &self.packet, AUDIO_CLOCK / 50)
     }
 }
 
@@ -138,10 +138,10 @@ fn packetizer(stream: Stream, payloader: Box<dyn Payloader>, clock: u32) -> Box<
 
 fn packets(
     packetizer: &mut dyn Packetizer,
-    unit: Bytes,
+    unit: &Bytes,
     duration: u32,
 ) -> Result<Vec<rtc::rtp::Packet>> {
-    Ok(packetizer.packetize(Instant::now(), &unit, duration)?)
+    Ok(packetizer.packetize(Instant::now(), unit, duration)?)
 }
 
 /// Appends a NAL unit behind a start code (ITU-T H.264 annex B), filled up to `length` with bytes that

@@ -15,6 +15,7 @@ pub mod publisher;
 pub mod session;
 pub mod socket;
 pub mod statistics;
+pub mod table;
 pub mod viewer;
 
 mod rtcp_tap;

@@ -1,8 +1,10 @@
 //! The one who broadcasts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -16,6 +18,7 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// A synthetic broadcast by WHIP: H.264 at 2 Mbit/s and 30 pictures a second, and Opus.
 pub struct Publisher {
     session: Session,
+    pictures: Arc<AtomicU64>,
     task: JoinHandle<Result<()>>,
 }
 
@@ -31,8 +34,19 @@ impl Publisher {
         timeout(CONNECT, connected(&mut peer))
             .await
             .context("the publisher could not connect in time")??;
-        let task = tokio::spawn(broadcast(peer));
-        Ok(Self { session, task })
+        let pictures = Arc::<AtomicU64>::default();
+        let task = tokio::spawn(broadcast(peer, Arc::clone(&pictures)));
+        Ok(Self {
+            session,
+            pictures,
+            task,
+        })
+    }
+
+    /// Pictures sent so far.
+    #[must_use]
+    pub fn pictures(&self) -> u64 {
+        self.pictures.load(Ordering::Relaxed)
     }
 
     /// Ends the broadcast.
@@ -45,7 +59,11 @@ impl Publisher {
         } else {
             self.task.abort();
         }
-        self.session.close().await
+        ensure!(
+            self.session.close().await?,
+            "the server had given up the broadcast"
+        );
+        Ok(())
     }
 }
 
@@ -57,7 +75,7 @@ async fn connected(peer: &mut Peer) -> Result<()> {
     }
 }
 
-async fn broadcast(mut peer: Peer) -> Result<()> {
+async fn broadcast(mut peer: Peer, sent: Arc<AtomicU64>) -> Result<()> {
     let (mut camera, mut microphone) = (Camera::new(VIDEO), Microphone::new(AUDIO));
     let mut pictures = interval(Duration::from_secs(1) / FRAME_RATE);
     let mut sounds = interval(SOUND_INTERVAL);
@@ -71,7 +89,10 @@ async fn broadcast(mut peer: Peer) -> Result<()> {
                     camera.request_keyframe();
                 }
             }
-            _ = pictures.tick() => peer.send_video(camera.picture()?)?,
+            _ = pictures.tick() => {
+                peer.send_video(camera.picture()?)?;
+                sent.fetch_add(1, Ordering::Relaxed);
+            }
             _ = sounds.tick() => peer.send_audio(microphone.sound()?)?,
         }
     }

@@ -72,16 +72,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// Ends it.
+    /// Ends it. Answers whether the server still knew it.
     ///
     /// # Errors
-    /// The server does not know it, or not any more.
-    pub async fn close(self) -> Result<()> {
+    /// The server cannot be reached, or refused.
+    pub async fn close(self) -> Result<bool> {
         let mut request = self.http.delete(self.location);
         if let Some(bearer) = self.bearer {
             request = request.bearer_auth(bearer);
         }
-        request.send().await?.error_for_status()?;
-        Ok(())
+        let response = request.send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(false);
+        }
+        response.error_for_status()?;
+        Ok(true)
     }
 }

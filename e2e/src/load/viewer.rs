@@ -92,17 +92,11 @@ impl Viewer {
         self.reception.lock().clone()
     }
 
-    /// Whether its connection still stands.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        !self.task.is_finished()
-    }
-
-    /// Goes, and says so.
+    /// Goes, and says so. Answers whether the server thought that the viewer was still there.
     ///
     /// # Errors
-    /// The server does not know the viewer any more.
-    pub async fn leave(self) -> Result<()> {
+    /// The server cannot be reached.
+    pub async fn leave(self) -> Result<bool> {
         let closed = self.session.close().await;
         self.task.abort();
         closed
