@@ -74,6 +74,8 @@ pub enum Command {
     Connect,
     /// End the session.
     Disconnect,
+    /// Let go of the session, which the server has ended itself.
+    Forget,
     /// Send [`Event::RetryDue`] after so many milliseconds, in place of a wait there may be.
     Retry(u32),
 }
@@ -213,7 +215,7 @@ impl Viewer {
             }
             (RoomState::Ended, _) => {
                 self.phase = Phase::Ended;
-                vec![Command::Disconnect]
+                vec![Command::Forget]
             }
         }
     }
@@ -323,7 +325,7 @@ mod tests {
         let mut viewer = watching();
         assert_eq!(
             viewer.handle(Event::Room(RoomState::Ended), 0.0),
-            [Command::Disconnect]
+            [Command::Forget]
         );
         assert_eq!(viewer.phase(), &Phase::Ended);
         assert_eq!(viewer.handle(Event::RetryDue, 0.0), []);

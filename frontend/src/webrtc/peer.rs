@@ -8,10 +8,7 @@ use gloo_timers::callback::Timeout;
 use leptos::task::spawn_local;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    RtcBundlePolicy, RtcConfiguration, RtcPeerConnection, RtcPeerConnectionState, RtcSdpType,
-    RtcSessionDescriptionInit,
-};
+use web_sys::{RtcPeerConnection, RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit};
 
 use crate::api::ApiError;
 use crate::browser;
@@ -37,10 +34,9 @@ pub(super) struct Peer {
 impl Peer {
     /// A new connection; `on_link` is told what becomes of it, never from within a call of ours.
     pub(super) fn new(on_link: impl Fn(LinkState) + 'static) -> Result<Self, ApiError> {
-        let configuration = RtcConfiguration::new();
-        configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
-        let connection = RtcPeerConnection::new_with_configuration(&configuration)
-            .map_err(|error| broken(&error))?;
+        // Not max-bundle: with it Chromium cannot accept an answer that rejects the first m-section,
+        // as it is when a room has sound only.
+        let connection = RtcPeerConnection::new().map_err(|error| broken(&error))?;
 
         let on_link = Rc::new(on_link);
         let tell = move |state| {

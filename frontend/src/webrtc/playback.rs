@@ -180,6 +180,14 @@ impl Playback {
             match command {
                 Command::Connect => self.connect(),
                 Command::Disconnect => self.disconnect(),
+                Command::Forget => {
+                    self.link.try_update_value(|link| {
+                        if let Some(viewer) = &mut link.viewer {
+                            viewer.forget_session();
+                        }
+                    });
+                    self.disconnect();
+                }
                 Command::Retry(after_ms) => {
                     let retry = Timeout::new(after_ms, move || self.handle(Event::RetryDue));
                     self.link.try_update_value(|link| link.retry = Some(retry));

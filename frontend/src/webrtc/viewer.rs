@@ -56,6 +56,11 @@ impl Viewer {
         Ok(viewer)
     }
 
+    /// The server has ended the session itself: nothing is left to delete.
+    pub(super) fn forget_session(&mut self) {
+        self.session = None;
+    }
+
     /// The picture and the sound.
     pub(super) fn stream(&self) -> &MediaStream {
         &self.stream
