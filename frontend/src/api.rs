@@ -31,16 +31,18 @@ pub enum ApiError {
     Browser(String),
 }
 
-/// `POST /api/rooms`.
+/// `POST /api/rooms`; some servers ask for a token.
 ///
 /// # Errors
-/// See [`ApiError`].
-pub async fn create_room(title: &str) -> Result<CreatedRoom, ApiError> {
-    let body = RoomTitle {
-        title: title.to_owned(),
-    };
-    let request = Request::post("/api/rooms")
-        .json(&body)
+/// See [`ApiError`]; 401 without the token, 403 with a wrong one.
+pub async fn create_room(title: &str, token: Option<&str>) -> Result<CreatedRoom, ApiError> {
+    let mut request = Request::post("/api/rooms");
+    if let Some(token) = token {
+        request = request.header("Authorization", &format!("Bearer {token}"));
+    }
+    let title = title.to_owned();
+    let request = request
+        .json(&RoomTitle { title })
         .map_err(|_| ApiError::Unexpected)?;
     json(accept(send(request).await?).await?).await
 }

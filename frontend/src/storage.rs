@@ -16,6 +16,8 @@ pub const MUTED: &str = "golive.muted";
 pub const TITLE: &str = "golive.title";
 /// `dark` or `light`; absent means as the system.
 pub const THEME: &str = "golive.theme";
+/// What a server that lets not everybody broadcast asks for.
+pub const CREATE_TOKEN: &str = "golive.create_token";
 /// Device id of the camera chosen last.
 pub const CAMERA: &str = "golive.camera";
 /// Device id of the microphone chosen last.

@@ -34,6 +34,7 @@ pub struct Broadcast {
     sources: Sources,
     phase: RwSignal<Phase>,
     room: RwSignal<Option<HostedRoom>>,
+    needs_token: RwSignal<bool>,
     link: StoredValue<Link, LocalStorage>,
 }
 
@@ -57,6 +58,7 @@ impl Broadcast {
             sources,
             phase: RwSignal::new(Phase::Setup),
             room: RwSignal::new(None),
+            needs_token: RwSignal::new(false),
             link: StoredValue::new_local(Link::default()),
         };
         broadcast.listen();
@@ -73,6 +75,13 @@ impl Broadcast {
     #[must_use]
     pub fn is_on_air(self) -> bool {
         self.phase.with_untracked(Phase::is_on_air)
+    }
+
+    /// Whether the server asked for the token of those who may broadcast
+    /// ([`storage::CREATE_TOKEN`]).
+    #[must_use]
+    pub fn needs_token(self) -> bool {
+        self.needs_token.get()
     }
 
     /// The room, once it is made.
@@ -250,7 +259,28 @@ impl Broadcast {
             .link
             .try_with_value(|link| link.title.clone())
             .unwrap_or_default();
-        let created = api::create_room(&title).await?;
+        let token = storage::get(storage::CREATE_TOKEN);
+        let created = api::create_room(&title, token.as_deref()).await;
+        let created = created.map_err(|error| match error {
+            ApiError::Refused {
+                status: status @ (401 | 403),
+                retry_after_ms,
+                ..
+            } => {
+                self.needs_token.try_set(true);
+                let detail = if token.is_none() {
+                    "This server lets only people with its token broadcast: please fill it in."
+                } else {
+                    "This is not the server's token for broadcasting: please check it."
+                };
+                ApiError::Refused {
+                    status,
+                    detail: detail.into(),
+                    retry_after_ms,
+                }
+            }
+            error => error,
+        })?;
         let secrets = HostSecrets {
             host_token: created.host_token,
             stream_key: created.stream_key,

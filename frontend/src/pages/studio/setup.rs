@@ -11,6 +11,7 @@ use crate::components::device_picker::DevicePicker;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::mic_meter::MicMeter;
 use crate::logic::publisher::Phase;
+use crate::storage;
 
 /// Title, camera, microphone, and "Start".
 #[component]
@@ -67,6 +68,20 @@ pub(super) fn Setup(desk: Desk) -> impl IntoView {
                 on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
             />
             <MicMeter sources />
+            <Show when=move || broadcast.needs_token()>
+                <label class="field">
+                    <span>"Token for broadcasting on this server"</span>
+                    <input
+                        type="password"
+                        data-test="create-token"
+                        autocomplete="off"
+                        prop:value=storage::get(storage::CREATE_TOKEN).unwrap_or_default()
+                        on:input=move |event| {
+                            storage::set(storage::CREATE_TOKEN, event_target_value(&event).trim());
+                        }
+                    />
+                </label>
+            </Show>
             <ErrorNote text=error test="error" />
             <button
                 type="submit"
