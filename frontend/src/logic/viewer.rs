@@ -209,7 +209,7 @@ impl Viewer {
                 self.phase = Phase::Waiting;
                 let wait = Self::WAITING_MS;
                 vec![
-                    Command::Disconnect,
+                    Command::Forget,
                     Command::Retry(wait + jittered(wait / 2, random)),
                 ]
             }
@@ -375,7 +375,7 @@ mod tests {
     fn a_broadcaster_who_stops_leaves_viewers_waiting() {
         let mut viewer = watching();
         let commands = viewer.handle(Event::Room(RoomState::Offline), 0.0);
-        assert_eq!(commands[0], Command::Disconnect);
+        assert_eq!(commands[0], Command::Forget);
         assert_eq!(viewer.phase(), &Phase::Waiting);
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn Summary(desk: Desk) -> impl IntoView {
     );
     let peak = room.as_ref().map_or(0, |room| u64::from(room.peak_viewers));
     let likes = room.as_ref().map_or(0, |room| room.likes);
-    let detail = match desk.broadcast.phase() {
+    let detail = match untrack(|| desk.broadcast.phase()) {
         Phase::Ended(Why::Elsewhere) => {
             "The room was closed: the connection was lost for too long, or it was ended elsewhere."
         }
