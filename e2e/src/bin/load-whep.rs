@@ -41,16 +41,16 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let stage = Stage::set().await?;
+    let broadcast = Broadcast::start().await?;
     match arguments.churn {
-        Some(times) => churn(&stage, &arguments, times).await?,
-        None => series(&stage, &arguments).await?,
+        Some(times) => churn(&broadcast, &arguments, times).await?,
+        None => series(&broadcast, &arguments).await?,
     }
-    stage.clear().await
+    broadcast.end().await
 }
 
 /// A server with one broadcast.
-struct Stage {
+struct Broadcast {
     server: Server,
     process: Process,
     identity: Identity,
@@ -59,8 +59,8 @@ struct Stage {
     entrance: Endpoint,
 }
 
-impl Stage {
-    async fn set() -> Result<Self> {
+impl Broadcast {
+    async fn start() -> Result<Self> {
         let server = Server::start().await?;
         let process = Process::new(server.pid().context("the server ended by itself")?)?;
         let identity = Identity::generate()?;
@@ -70,7 +70,7 @@ impl Stage {
         let whip = Endpoint::new(&whip, Some(&created.stream_key))?;
         let publisher = Publisher::start(&whip, &identity).await?;
         let entrance = Endpoint::new(&server.url(&format!("/whep/{key}")), None)?;
-        let stage = Self {
+        let broadcast = Self {
             server,
             process,
             identity,
@@ -78,11 +78,11 @@ impl Stage {
             key,
             entrance,
         };
-        stage
+        broadcast
             .room("live", |room| room.state == RoomState::Live)
             .await?;
         sleep(SETTLE).await;
-        Ok(stage)
+        Ok(broadcast)
     }
 
     /// Waits until the room is as expected.
@@ -114,13 +114,13 @@ impl Stage {
             .await
     }
 
-    async fn clear(self) -> Result<()> {
+    async fn end(self) -> Result<()> {
         self.publisher.stop().await?;
         self.server.stop().await
     }
 }
 
-async fn series(stage: &Stage, arguments: &Arguments) -> Result<()> {
+async fn series(broadcast: &Broadcast, arguments: &Arguments) -> Result<()> {
     println!("CPU is in percent of one core, the server's and this program's own.");
     let table = Table::new(&[
         "viewers",
@@ -138,9 +138,9 @@ async fn series(stage: &Stage, arguments: &Arguments) -> Result<()> {
         "files",
         "own CPU %",
     ]);
-    let alone = measure(stage, arguments, &table, 0, None).await?;
+    let alone = measure(broadcast, arguments, &table, 0, None).await?;
     for &viewers in &arguments.viewers {
-        measure(stage, arguments, &table, viewers, Some(alone)).await?;
+        measure(broadcast, arguments, &table, viewers, Some(alone)).await?;
     }
     Ok(())
 }
@@ -148,25 +148,28 @@ async fn series(stage: &Stage, arguments: &Arguments) -> Result<()> {
 /// Measures with so many viewers, and says how much memory the server needed, in bytes. `alone` is what
 /// it needs without viewers.
 async fn measure(
-    stage: &Stage,
+    broadcast: &Broadcast,
     arguments: &Arguments,
     table: &Table,
     viewers: usize,
     alone: Option<u64>,
 ) -> Result<u64> {
-    let audience = stage.audience(viewers, arguments).await?;
+    let audience = broadcast.audience(viewers, arguments).await?;
     sleep(SETTLE).await;
     let (cpu, own_cpu) = (
-        CpuMeter::start(stage.process)?,
+        CpuMeter::start(broadcast.process)?,
         CpuMeter::start(Process::this()?)?,
     );
-    let (before, sent) = (audience.received(), stage.publisher.pictures());
+    let (before, sent) = (audience.received(), broadcast.publisher.pictures());
     let began = Instant::now();
     sleep(Duration::from_secs(arguments.seconds)).await;
     let (cpu, own_cpu) = (cpu.percent()?, own_cpu.percent()?);
-    let (after, sent) = (audience.received(), stage.publisher.pictures() - sent);
+    let (after, sent) = (audience.received(), broadcast.publisher.pictures() - sent);
     let seconds = began.elapsed().as_secs_f64();
-    let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
+    let (memory, files) = (
+        broadcast.process.resident()?,
+        broadcast.process.open_files()?,
+    );
 
     let joined = u64::try_from(audience.len())?;
     let mut joins = audience.join_times();
@@ -191,16 +194,19 @@ async fn measure(
         files.to_string(),
         format!("{own_cpu:.1}"),
     ]);
-    stage.leave(audience).await?;
+    broadcast.leave(audience).await?;
     Ok(memory)
 }
 
 /// Viewers come and go; nothing may be left of them.
-async fn churn(stage: &Stage, arguments: &Arguments, times: usize) -> Result<()> {
+async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Result<()> {
     let viewers = arguments.viewers.iter().copied().max().unwrap_or_default();
     let table = Table::new(&["round", "viewers", "memory MiB", "files"]);
     let report = |round: usize, viewers: usize| -> Result<(u64, usize)> {
-        let (memory, files) = (stage.process.resident()?, stage.process.open_files()?);
+        let (memory, files) = (
+            broadcast.process.resident()?,
+            broadcast.process.open_files()?,
+        );
         table.row(&[
             round.to_string(),
             viewers.to_string(),
@@ -212,10 +218,10 @@ async fn churn(stage: &Stage, arguments: &Arguments, times: usize) -> Result<()>
     let (memory_before, files_before) = report(0, 0)?;
     let (mut memory, mut files) = (memory_before, files_before);
     for round in 1..=times {
-        let audience = stage.audience(viewers, arguments).await?;
+        let audience = broadcast.audience(viewers, arguments).await?;
         ensure!(audience.len() == viewers, "not everybody could join");
         report(round, viewers)?;
-        stage.leave(audience).await?;
+        broadcast.leave(audience).await?;
         sleep(SETTLE).await;
         (memory, files) = report(round, 0)?;
     }
