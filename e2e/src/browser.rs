@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
+use thirtyfour::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
@@ -72,6 +73,7 @@ impl Browser {
             capabilities.add_arg(flag)?;
         }
         capabilities.add_arg("--window-size=1280,800")?;
+        capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
         // "Leave this page?" is answered with yes.
         capabilities.set("unhandledPromptBehavior", "accept")?;
         if let Some(chrome) = std::env::var_os("CHROME") {

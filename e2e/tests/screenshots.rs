@@ -61,12 +61,6 @@ async fn the_pages_look_like_this() -> Result<()> {
 
     let studio = StudioPage::open(&host, &server).await?;
     let key = studio.go_live("Dusk from the night train").await?;
-    HomePage::open(&desktop, &server)
-        .await?
-        .lists(&[&key])
-        .await?;
-    shoot(&desktop, "rooms").await?;
-
     let wide = WatchPage::watch(&desktop, &server, &key).await?;
     let narrow = WatchPage::watch(&phone, &server, &key).await?;
     let mut crowd = SocketIo::connect(&server, Version::V4, Transport::WebSocket).await?;
@@ -107,5 +101,11 @@ async fn the_pages_look_like_this() -> Result<()> {
     excitement().await?;
     narrow.sees_gift_from("Jonas").await?;
     shoot(&phone, "phone-light").await?;
+
+    HomePage::open(&desktop, &server)
+        .await?
+        .lists(&[&key])
+        .await?;
+    shoot(&desktop, "rooms").await?;
     server.stop().await
 }
