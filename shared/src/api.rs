@@ -111,8 +111,11 @@ mod tests {
 
     #[test]
     fn a_problem_has_the_members_of_rfc_9457() {
-        let problem =
-            Problem { status: 404, title: "Not Found".into(), detail: "No such room.".into() };
+        let problem = Problem {
+            status: 404,
+            title: "Not Found".into(),
+            detail: "No such room.".into(),
+        };
         assert_eq!(
             serde_json::to_value(&problem).unwrap(),
             json!({"status": 404, "title": "Not Found", "detail": "No such room."})

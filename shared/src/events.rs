@@ -308,7 +308,13 @@ mod tests {
     #[test]
     fn the_2016_app_creates_a_room_like_this() {
         let wire = json!({"key": "r1", "title": "Hello"});
-        same(&CreateRoom { key: key(), title: Some("Hello".into()) }, wire);
+        same(
+            &CreateRoom {
+                key: key(),
+                title: Some("Hello".into()),
+            },
+            wire,
+        );
     }
 
     #[test]
@@ -318,7 +324,11 @@ mod tests {
 
     #[test]
     fn a_page_joins_with_a_name() {
-        let join = JoinRoom::Named { key: key(), name: Some("Ann".into()), host_token: None };
+        let join = JoinRoom::Named {
+            key: key(),
+            name: Some("Ann".into()),
+            host_token: None,
+        };
         same(&join, json!({"key": "r1", "name": "Ann"}));
     }
 
@@ -329,7 +339,13 @@ mod tests {
 
     #[test]
     fn a_page_likes_in_batches() {
-        same(&Upvote::Many { room_key: key(), count: 3 }, json!({"roomKey": "r1", "count": 3}));
+        same(
+            &Upvote::Many {
+                room_key: key(),
+                count: 3,
+            },
+            json!({"roomKey": "r1", "count": 3}),
+        );
     }
 
     #[test]
@@ -401,17 +417,30 @@ mod tests {
 
     #[test]
     fn likes_carry_total_and_delta() {
-        let likes = Likes { room_key: key(), total: 10, delta: 3 };
+        let likes = Likes {
+            room_key: key(),
+            total: 10,
+            delta: 3,
+        };
         same(&likes, json!({"roomKey": "r1", "total": 10, "delta": 3}));
     }
 
     #[test]
     fn acks_are_flat() {
         same(&Ack::done(Nothing {}), json!({"ok": true}));
-        same(&Ack::done(Commented { id: 3 }), json!({"ok": true, "id": 3}));
-        let refusal = Refusal { error: "Too fast.".into(), retry_after_ms: Some(250) };
+        same(
+            &Ack::done(Commented { id: 3 }),
+            json!({"ok": true, "id": 3}),
+        );
+        let refusal = Refusal {
+            error: "Too fast.".into(),
+            retry_after_ms: Some(250),
+        };
         let refused = Ack::<Commented>::Refused(refusal);
-        same(&refused, json!({"error": "Too fast.", "retry_after_ms": 250}));
+        same(
+            &refused,
+            json!({"error": "Too fast.", "retry_after_ms": 250}),
+        );
     }
 
     #[test]
@@ -422,8 +451,11 @@ mod tests {
 
     #[test]
     fn a_notice_names_the_refused_event() {
-        let notice =
-            Notice { event: Some("gift".into()), error: "No.".into(), retry_after_ms: None };
+        let notice = Notice {
+            event: Some("gift".into()),
+            error: "No.".into(),
+            retry_after_ms: None,
+        };
         same(&notice, json!({"event": "gift", "error": "No."}));
     }
 
@@ -439,7 +471,15 @@ mod tests {
                 to_server::COMMENT,
                 to_server::GIFT,
             ],
-            ["create_room", "join_room", "leave_room", "close_room", "upvote", "comment", "gift"]
+            [
+                "create_room",
+                "join_room",
+                "leave_room",
+                "close_room",
+                "upvote",
+                "comment",
+                "gift"
+            ]
         );
         assert_eq!(
             [

@@ -13,12 +13,36 @@ pub struct Gift {
 
 /// Every gift, in the order in which the page offers them.
 pub const GIFTS: [Gift; 6] = [
-    Gift { id: 1, name: "Rose", emoji: "🌹" },
-    Gift { id: 2, name: "Coffee", emoji: "☕" },
-    Gift { id: 3, name: "Present", emoji: "🎁" },
-    Gift { id: 4, name: "Balloon", emoji: "🎈" },
-    Gift { id: 5, name: "Rocket", emoji: "🚀" },
-    Gift { id: 6, name: "Crown", emoji: "👑" },
+    Gift {
+        id: 1,
+        name: "Rose",
+        emoji: "🌹",
+    },
+    Gift {
+        id: 2,
+        name: "Coffee",
+        emoji: "☕",
+    },
+    Gift {
+        id: 3,
+        name: "Present",
+        emoji: "🎁",
+    },
+    Gift {
+        id: 4,
+        name: "Balloon",
+        emoji: "🎈",
+    },
+    Gift {
+        id: 5,
+        name: "Rocket",
+        emoji: "🚀",
+    },
+    Gift {
+        id: 6,
+        name: "Crown",
+        emoji: "👑",
+    },
 ];
 
 /// The gift with this `giftId`, if there is one.

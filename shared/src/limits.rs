@@ -37,10 +37,22 @@ pub struct Rate {
 }
 
 /// Comments from one socket.
-pub const COMMENT_RATE: Rate = Rate { burst: 5, per_second: 0.5 };
+pub const COMMENT_RATE: Rate = Rate {
+    burst: 5,
+    per_second: 0.5,
+};
 /// Likes from one socket, counted singly.
-pub const LIKE_RATE: Rate = Rate { burst: 60, per_second: 15.0 };
+pub const LIKE_RATE: Rate = Rate {
+    burst: 60,
+    per_second: 15.0,
+};
 /// `gift` events from one socket.
-pub const GIFT_RATE: Rate = Rate { burst: 10, per_second: 2.0 };
+pub const GIFT_RATE: Rate = Rate {
+    burst: 10,
+    per_second: 2.0,
+};
 /// Everything else a socket may ask: joining, leaving, creating, closing.
-pub const COMMAND_RATE: Rate = Rate { burst: 20, per_second: 2.0 };
+pub const COMMAND_RATE: Rate = Rate {
+    burst: 20,
+    per_second: 2.0,
+};

@@ -35,9 +35,12 @@ impl TryFrom<String> for RoomKey {
 
     fn try_from(key: String) -> Result<Self, Self::Error> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let valid =
-            (1..=limits::ROOM_KEY_BYTES).contains(&key.len()) && key.bytes().all(allowed);
-        if valid { Ok(Self(key)) } else { Err(InvalidRoomKey) }
+        let valid = (1..=limits::ROOM_KEY_BYTES).contains(&key.len()) && key.bytes().all(allowed);
+        if valid {
+            Ok(Self(key))
+        } else {
+            Err(InvalidRoomKey)
+        }
     }
 }
 
@@ -139,8 +142,12 @@ mod tests {
 
     #[test]
     fn states_have_these_names() {
-        let states =
-            [RoomState::Offline, RoomState::Live, RoomState::Reconnecting, RoomState::Ended];
+        let states = [
+            RoomState::Offline,
+            RoomState::Live,
+            RoomState::Reconnecting,
+            RoomState::Ended,
+        ];
         let names = serde_json::to_value(states).unwrap();
         assert_eq!(names, json!(["offline", "live", "reconnecting", "ended"]));
         assert_eq!(serde_json::to_value(Ingest::Rtmp).unwrap(), json!("rtmp"));

@@ -96,7 +96,10 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_refused() {
-        assert_eq!(check(Field::Name, " \t "), Err(TextError::Empty(Field::Name)));
+        assert_eq!(
+            check(Field::Name, " \t "),
+            Err(TextError::Empty(Field::Name))
+        );
     }
 
     #[test]
@@ -105,15 +108,28 @@ mod tests {
         assert_eq!(check(Field::Name, &longest), Ok(longest.as_str()));
         let longer = longest + "ü";
         let error = check(Field::Name, &longer).unwrap_err();
-        assert_eq!(error, TextError::TooLong { field: Field::Name, actual: 33 });
-        assert_eq!(error.to_string(), "The name has 33 characters; at most 32 are allowed.");
+        assert_eq!(
+            error,
+            TextError::TooLong {
+                field: Field::Name,
+                actual: 33
+            }
+        );
+        assert_eq!(
+            error.to_string(),
+            "The name has 33 characters; at most 32 are allowed."
+        );
     }
 
     #[test]
     fn control_and_reordering_characters_are_refused() {
         for bad in ["a\0b", "a\u{1b}[31mb", "a\nb", "a\u{202e}b", "a\u{2066}b"] {
             let error = check(Field::Title, bad);
-            assert_eq!(error, Err(TextError::ControlCharacter(Field::Title)), "{bad:?}");
+            assert_eq!(
+                error,
+                Err(TextError::ControlCharacter(Field::Title)),
+                "{bad:?}"
+            );
         }
     }
 }
