@@ -105,7 +105,7 @@ pub struct Config {
         long,
         env = "GOLIVE_LOG",
         value_name = "FILTER",
-        default_value = "info,memory_serve=warn"
+        default_value = "info,memory_serve=warn,webrtc=off,rtc=off,rtc_ice=off"
     )]
     pub log: String,
 }

@@ -131,6 +131,11 @@ impl Browser {
         Ok(())
     }
 
+    /// From the next page on this tab reaches the server's media by TCP alone.
+    pub async fn block_udp(&self) -> Result<()> {
+        self.before_load(include_str!("no_udp.js")).await
+    }
+
     /// Loads `url`.
     pub async fn open(&self, url: &str) -> Result<()> {
         self.driver

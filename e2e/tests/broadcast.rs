@@ -88,6 +88,26 @@ async fn the_end_of_a_broadcast_is_seen_at_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_viewer_whose_network_lets_no_udp_through_watches_over_tcp() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, viewer) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    let key = studio.go_live("Behind a firewall").await?;
+    viewer.block_udp().await?;
+    let watch = WatchPage::watch(&viewer, &server, &key).await?;
+    watch.plays().await?;
+    let protocols = viewer
+        .js(
+            "const stats = [...(await window.e2e.peers.at(-1).getStats()).values()];
+             return stats.filter((s) => s.type === 'remote-candidate').map((s) => s.protocol)",
+            vec![],
+        )
+        .await?;
+    ensure!(protocols == serde_json::json!(["tcp"]), "by {protocols}");
+    server.stop().await
+}
+
+#[tokio::test]
 async fn lost_packets_do_not_freeze_the_picture() -> Result<()> {
     let server = Server::start().await?;
     let (host, viewer) = (Browser::start().await?, Browser::start().await?);

@@ -24,7 +24,8 @@ pub const GIFT_COMBO_MS: u64 = 4_000;
 pub const SOCKET_MESSAGE_BYTES: usize = 16 * 1024;
 /// What a sender may put into a comment or gift beyond the known fields, in bytes of JSON.
 pub const EXTRA_BYTES: usize = 1_024;
-/// Shortest time between two `likes` events of one room, in milliseconds.
+/// Shortest time between two `likes` events of one room, in milliseconds; the server may take longer in a
+/// crowd.
 pub const LIKES_INTERVAL_MS: u64 = 100;
 
 /// A token bucket's shape: `burst` at once, then `per_second` on average.

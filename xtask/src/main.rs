@@ -138,9 +138,19 @@ fn test_steps(sh: &Shell, steps: &mut Steps) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Micro-benchmarks of the server's parts.
+/// Micro-benchmarks of the server's parts, then load on the whole of it.
 fn bench(sh: &Shell) -> Result<()> {
-    Ok(cmd!(sh, "cargo bench --package golive").run()?)
+    let server = build(sh)?;
+    cmd!(sh, "cargo bench --package golive").run()?;
+    let _server = sh.push_env("GOLIVE_BIN", server);
+    for load in [
+        &["load-whep"][..],
+        &["load-whep", "--", "--churn", "3"],
+        &["load-social"],
+    ] {
+        cmd!(sh, "cargo run --release --package e2e --bin {load...}").run()?;
+    }
+    Ok(())
 }
 
 /// Where the repository is, wherever the command was given.

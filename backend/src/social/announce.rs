@@ -14,6 +14,10 @@ use crate::rooms::room::Room;
 
 /// Shortest time between two `likes` events of a room.
 const LIKES_INTERVAL: Duration = Duration::from_millis(LIKES_INTERVAL_MS);
+/// The same in a crowd: each event is a send to each of its members.
+const CROWD_LIKES_INTERVAL: Duration = Duration::from_millis(300);
+/// Members that make a crowd.
+const CROWD: usize = 100;
 /// Shortest time between two `room` events to its members while only numbers change.
 const ROOM_INTERVAL: Duration = Duration::from_millis(500);
 /// Shortest time between two `room` events of one room to the lobby.
@@ -133,5 +137,12 @@ impl Announcer {
         self.out.room(&self.key, to_client::LIKES, &likes);
         self.out
             .room_of_2016(&self.key, to_client::UPVOTE, delta.min(UPVOTES_AT_ONCE));
+        let crowded = self.out.members(&self.key) > CROWD;
+        let interval = if crowded {
+            CROWD_LIKES_INTERVAL
+        } else {
+            LIKES_INTERVAL
+        };
+        self.likes.keep_to(interval);
     }
 }

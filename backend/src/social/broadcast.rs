@@ -37,6 +37,15 @@ impl Broadcast {
         self.send_payload(members(key), event, payload);
     }
 
+    /// How many sockets are in a room.
+    #[must_use]
+    pub fn members(&self, key: &RoomKey) -> usize {
+        let namespace = self.io.of("/");
+        namespace.map_or(0, |namespace| {
+            namespace.within(members(key)).sockets().len()
+        })
+    }
+
     /// To the 2016 clients in a room, with no payload, `times` times.
     pub fn room_of_2016(&self, key: &RoomKey, event: &'static str, times: u64) {
         for _ in 0..times {

@@ -23,6 +23,11 @@ impl Pace {
         }
     }
 
+    /// From now on at most once in `interval`.
+    pub const fn keep_to(&mut self, interval: Duration) {
+        self.interval = interval;
+    }
+
     /// There is something to tell.
     pub const fn want(&mut self) {
         self.waiting = true;

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::codecs::ViewerCodecs;
-use self::egress::{Feeds, Sendings};
+use self::egress::{Feeds, Sendings, View};
 use self::mux::Mux;
 use self::peer::{Ground, Peer, internal};
 use self::sdp::Offer;
@@ -134,6 +134,7 @@ impl Server {
         let offer = Offer::parse(offer)?;
         let formats = stage.formats().borrow().clone();
         let tracks = offer.watches(&formats)?;
+        let missing = offer.wants_beyond(tracks);
         let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());
         codecs.h264 = codecs.h264.filter(|_| tracks.video);
         codecs.opus = codecs.opus.filter(|_| tracks.audio);
@@ -148,7 +149,12 @@ impl Server {
                 let (session, reporter) = session::new(&self.alive);
                 let etag = peer.ufrag.clone();
                 let (feeds, stage) = (Arc::clone(&self.feeds), Arc::clone(stage));
-                tokio::spawn(egress::serve(peer, sendings, feeds, stage, reporter));
+                let view = View {
+                    stage,
+                    sendings,
+                    missing,
+                };
+                tokio::spawn(egress::serve(peer, view, feeds, reporter));
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {

@@ -21,9 +21,10 @@ use webrtc::peer_connection::{
 use super::mux::{Mux, Registration};
 use super::sdp::{Offer, OfferError, advertise};
 
-/// ICE: a peer that is silent for so long is gone; we notice within another keepalive.
+/// ICE: a peer that is silent for so long may be gone.
 const DISCONNECTED: Duration = Duration::from_secs(5);
-const FAILED: Duration = Duration::from_secs(10);
+/// And one that is silent for so much longer is.
+const FAILED: Duration = Duration::from_secs(7);
 const KEEPALIVE: Duration = Duration::from_secs(2);
 /// Our candidates are known beforehand, so gathering ends at once; this is only a bound.
 const GATHERING: Duration = Duration::from_secs(3);
@@ -153,10 +154,15 @@ impl ConnectionState {
     }
 }
 
+/// Whether media no longer comes: what the viewers of a publisher have to be told soon.
+pub(super) fn is_silent(state: RTCPeerConnectionState) -> bool {
+    state == RTCPeerConnectionState::Disconnected || is_over(state)
+}
+
 /// Whether media can no longer flow.
 pub(super) fn is_over(state: RTCPeerConnectionState) -> bool {
-    use RTCPeerConnectionState::{Closed, Disconnected, Failed};
-    matches!(state, Disconnected | Failed | Closed)
+    use RTCPeerConnectionState::{Closed, Failed};
+    matches!(state, Failed | Closed)
 }
 
 pub(super) fn internal(error: &dyn std::fmt::Display) -> OfferError {

@@ -155,6 +155,14 @@ impl Offer {
         Ok(tracks)
     }
 
+    /// What the offer could take besides these tracks.
+    pub(super) fn wants_beyond(&self, tracks: Tracks) -> Tracks {
+        Tracks {
+            video: !tracks.video && self.has("video"),
+            audio: !tracks.audio && self.has("audio"),
+        }
+    }
+
     fn has(&self, kind: &str) -> bool {
         self.sections.iter().any(|section| section.kind == kind)
     }

@@ -18,6 +18,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RtpCodecKind,
 };
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
@@ -30,7 +31,7 @@ use super::peer::{Peer, internal, is_over};
 use super::sdp::OfferError;
 use super::session::{End, Reporter};
 use crate::media::access_unit::TrackKind;
-use crate::media::stage::Stage;
+use crate::media::stage::{Formats, Stage, Tracks};
 
 /// Time a viewer has from its offer to the end of the DTLS handshake.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -174,16 +175,18 @@ impl Sending {
     }
 }
 
+/// What a viewer watches, and with what.
+pub(super) struct View {
+    pub(super) stage: Arc<Stage>,
+    pub(super) sendings: Sendings,
+    /// Tracks that the viewer would take but the room did not have when it came.
+    pub(super) missing: Tracks,
+}
+
 /// Serves a viewer until it ends, then frees everything.
-pub(super) async fn serve(
-    mut peer: Peer,
-    mut sendings: Sendings,
-    feeds: Arc<Feeds>,
-    stage: Arc<Stage>,
-    reporter: Reporter,
-) {
+pub(super) async fn serve(mut peer: Peer, view: View, feeds: Arc<Feeds>, reporter: Reporter) {
     let end = match connect(&mut peer, &reporter).await {
-        Ok(()) => watch(&mut peer, &mut sendings, &feeds, &stage, &reporter).await,
+        Ok(()) => play(&mut peer, view, &feeds, &reporter).await,
         Err(end) => end,
     };
     reporter.ended(end);
@@ -203,15 +206,15 @@ async fn connect(peer: &mut Peer, reporter: &Reporter) -> Result<(), End> {
     }
 }
 
-async fn watch(
-    peer: &mut Peer,
-    sendings: &mut Sendings,
-    feeds: &Feeds,
-    stage: &Arc<Stage>,
-    reporter: &Reporter,
-) -> End {
+async fn play(peer: &mut Peer, view: View, feeds: &Feeds, reporter: &Reporter) -> End {
+    let View {
+        stage,
+        mut sendings,
+        missing,
+    } = view;
     reporter.connected();
-    let feed = feeds.of(stage);
+    let feed = feeds.of(&stage);
+    let mut formats = stage.formats();
     let mut units = feed.subscribe();
     let mut has_picture = false;
     let mut retry = interval(KEYFRAME_RETRY);
@@ -221,6 +224,10 @@ async fn watch(
             biased;
             () = reporter.close.cancelled() => return End::Closed,
             _ = peer.state.reaches(is_over) => return End::Lost,
+            () = appears(&mut formats, missing) => {
+                tracing::debug!("the room has a new track: the viewer has to come again");
+                return End::Lost;
+            }
             () = sendings.keyframe_wanted() => stage.request_keyframe(),
             delivery = units.next() => {
                 let Some(delivery) = delivery else { return End::Closed };
@@ -236,5 +243,15 @@ async fn watch(
             // The first tick comes at once, so a viewer without a fresh keyframe asks for one.
             _ = retry.tick(), if !has_picture => stage.request_keyframe(),
         }
+    }
+}
+
+/// Waits until the room has a track that is missing; for ever, if none is.
+async fn appears(formats: &mut watch::Receiver<Formats>, missing: Tracks) {
+    let appears = |formats: &Formats| {
+        (missing.video && formats.video.is_some()) || (missing.audio && formats.audio.is_some())
+    };
+    if formats.wait_for(appears).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

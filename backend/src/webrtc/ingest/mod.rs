@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use self::assembler::{Assembler, OPUS, Output, RtpPacket};
-use super::peer::{Peer, is_over};
+use super::peer::{Peer, is_silent};
 use super::session::{End, Reporter};
 use crate::media::access_unit::{Format, TrackKind};
 use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
@@ -83,8 +83,8 @@ impl Ingest {
             let wake = wake.unwrap_or(connect).max(Instant::now());
             tokio::select! {
                 () = reporter.close.cancelled() => return End::Closed,
-                state = peer.state.reaches(is_over) => {
-                    tracing::debug!(%state, "the publisher's connection is over");
+                state = peer.state.reaches(is_silent) => {
+                    tracing::debug!(%state, "the publisher is silent");
                     return End::Lost;
                 }
                 Some(track) = peer.tracks.recv() => self.read(track, &queue).await,
