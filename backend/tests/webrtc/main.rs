@@ -7,9 +7,9 @@ mod client;
 use std::sync::Arc;
 use std::time::Duration;
 
-use golive::media::access_unit::{AccessUnit, TrackKind};
+use golive::media::access_unit::{AccessUnit, AudioFormat, Format, TrackKind};
 use golive::media::fanout::{Start, Subscription};
-use golive::media::stage::Stage;
+use golive::media::stage::{Stage, Tracks};
 use golive::webrtc::{Config, End, OfferError, Server, Session};
 use rtc::rtp;
 use tokio::time::timeout;
@@ -148,6 +148,28 @@ async fn a_second_publisher_takes_over_once_its_media_flows() {
         End::TakenOver
     );
     assert!(before < next_picture(&mut units).await.epoch);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_viewer_comes_again_when_the_room_gets_a_picture() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let sound_only = stage.publish(Tracks {
+        video: false,
+        audio: true,
+    });
+    let opus = Format::Audio(AudioFormat::Opus { channels: 2 });
+    sound_only.announce(&opus).unwrap();
+    let (_viewer, mut viewing) = view(&server, &stage).await;
+    timeout(SOON, viewing.connected()).await.unwrap().unwrap();
+    let (mut publisher, mut publishing) = publish(&server, &stage).await;
+    let still = timeout(Duration::from_millis(300), viewing.ended()).await;
+    assert!(still.is_err(), "the viewer listens on");
+    go_live(&mut publisher, &mut publishing).await;
+    assert_eq!(
+        timeout(SOON, viewing.ended()).await.unwrap(),
+        End::Lost,
+        "only a new session can carry the picture"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
