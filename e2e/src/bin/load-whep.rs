@@ -17,6 +17,8 @@ use tokio::time::sleep;
 
 /// Time for things to calm down before they are measured.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Time for the allocator to give back what viewers that left had in use.
+const AFTERMATH: Duration = Duration::from_secs(12);
 /// Memory may be this much more after everybody has gone.
 const TOLERANCE: f64 = 1.10;
 
@@ -215,16 +217,27 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         ]);
         Ok((memory, files))
     };
-    let (memory_before, files_before) = report(0, 0)?;
-    let (mut memory, mut files) = (memory_before, files_before);
-    for round in 1..=times {
+    // Measured after a round of its own: before it, nothing has its working size yet.
+    let mut before = None;
+    for round in 0..=times {
         let audience = broadcast.audience(viewers, arguments).await?;
         ensure!(audience.len() == viewers, "not everybody could join");
         report(round, viewers)?;
         broadcast.leave(audience).await?;
-        sleep(SETTLE).await;
-        (memory, files) = report(round, 0)?;
+        sleep(AFTERMATH).await;
+        let after = report(round, 0)?;
+        let (memory_before, files_before) = *before.get_or_insert(after);
+        check_left(after, (memory_before, files_before))?;
     }
+    println!("Nothing is left.");
+    Ok(())
+}
+
+/// Whether the server has given back what its viewers made it take.
+fn check_left(
+    (memory, files): (u64, usize),
+    (memory_before, files_before): (u64, usize),
+) -> Result<()> {
     ensure!(
         files <= files_before,
         "{} files of the server are left open",
@@ -235,7 +248,6 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         "the server keeps {:.1} MiB more than before",
         mebibytes(memory - memory_before)
     );
-    println!("Nothing is left.");
     Ok(())
 }
 
