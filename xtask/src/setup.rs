@@ -12,8 +12,9 @@ use crate::target_dir;
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Programs that building needs, and the Debian packages they come in.
-const BUILD_PROGRAMS: [(&str, &str); 3] = [
+const BUILD_PROGRAMS: [(&str, &str); 4] = [
     ("cc", "build-essential"),
+    ("make", "build-essential"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];

@@ -4,6 +4,7 @@
 //! do either is decided before. Between the two lies nothing but the room's
 //! [`Stage`](crate::media::stage::Stage).
 
+mod candidates;
 mod codecs;
 mod egress;
 mod ingest;

@@ -18,8 +18,9 @@ use webrtc::peer_connection::{
     RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription,
 };
 
+use super::candidates::advertise;
 use super::mux::{Mux, Registration};
-use super::sdp::{Offer, OfferError, advertise};
+use super::sdp::{Offer, OfferError};
 
 /// ICE: a peer that is silent for so long may be gone.
 const DISCONNECTED: Duration = Duration::from_secs(5);
