@@ -120,9 +120,10 @@ async fn comments(crowd: &Crowd, process: Process, arguments: &Arguments) -> Res
         "server CPU %",
         "own CPU %",
     ]);
-    // What everybody may say in one step, if their buckets are full at its beginning.
+    // What everybody may say in one step, if their buckets are full at its beginning; half of what
+    // flows back, since nobody's last comment comes at the very end.
     let most = ratio(crowd.len(), arguments.seconds)
-        * (f64::from(COMMENT_RATE.burst) + COMMENT_RATE.per_second * arguments.seconds);
+        * (f64::from(COMMENT_RATE.burst) + COMMENT_RATE.per_second * arguments.seconds / 2.0);
     let refill = f64::from(COMMENT_RATE.burst) / COMMENT_RATE.per_second;
     let mut best = None;
     let mut rate = arguments.comments;
