@@ -217,18 +217,17 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         ]);
         Ok((memory, files))
     };
-    // Measured after a round of its own: before it, nothing has its working size yet.
-    let mut before = None;
-    for round in 0..=times {
+    let before = report(0, 0)?;
+    let mut after = before;
+    for round in 1..=times {
         let audience = broadcast.audience(viewers, arguments).await?;
         ensure!(audience.len() == viewers, "not everybody could join");
         report(round, viewers)?;
         broadcast.leave(audience).await?;
         sleep(AFTERMATH).await;
-        let after = report(round, 0)?;
-        let (memory_before, files_before) = *before.get_or_insert(after);
-        check_left(after, (memory_before, files_before))?;
+        after = report(round, 0)?;
     }
+    check_left(after, before)?;
     println!("Nothing is left.");
     Ok(())
 }
