@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::aac::AacFormat;
 use super::fanout::Unit;
 use super::h264::VideoFormat;
 use super::time::MediaTime;
@@ -17,22 +18,43 @@ pub enum TrackKind {
     Audio,
 }
 
+/// The audio codecs that a room can carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AudioCodec {
+    /// What WebRTC plays.
+    Opus,
+    /// What RTMP, FLV and HLS players play: AAC-LC.
+    Aac,
+}
+
 /// Codec and parameters of an audio track.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioFormat {
     /// Opus (RFC 6716), always clocked at 48 kHz.
     Opus {
         /// Channels the sender announced; each packet says its own.
         channels: u8,
     },
+    /// AAC-LC (ISO/IEC 14496-3).
+    Aac(Arc<AacFormat>),
 }
 
 impl AudioFormat {
     /// The codec's common name.
     #[must_use]
-    pub const fn codec_name(self) -> &'static str {
+    pub const fn codec_name(&self) -> &'static str {
+        match self.codec() {
+            AudioCodec::Opus => "Opus",
+            AudioCodec::Aac => "AAC",
+        }
+    }
+
+    /// The codec.
+    #[must_use]
+    pub const fn codec(&self) -> AudioCodec {
         match self {
-            Self::Opus { .. } => "Opus",
+            Self::Opus { .. } => AudioCodec::Opus,
+            Self::Aac(_) => AudioCodec::Aac,
         }
     }
 }
@@ -76,7 +98,7 @@ pub struct AccessUnit {
     /// Whether a viewer can start here: an IDR picture or, where there is no picture, any sound.
     pub random_access: bool,
     /// H.264: NAL units, each behind its length in four bytes (ISO/IEC 14496-15 section 5.3.3), without
-    /// parameter sets, delimiters and filler. Opus: the packet.
+    /// parameter sets, delimiters and filler. Opus: the packet. AAC: the raw data block, without ADTS.
     pub data: Bytes,
 }
 

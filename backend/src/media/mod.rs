@@ -4,6 +4,7 @@
 //! [`stage::Stage`]; what leaves subscribes to one. A form of a unit that all viewers of a protocol share
 //! (its RTP packets, say) is made by one task and handed on through a [`fanout::Fanout`] of its own.
 
+pub mod aac;
 pub mod access_unit;
 pub mod fanout;
 pub mod h264;

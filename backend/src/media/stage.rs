@@ -20,6 +20,9 @@ pub struct Formats {
     pub video: Option<Arc<VideoFormat>>,
     /// The sound's.
     pub audio: Option<AudioFormat>,
+    /// Pictures are shown in another order than they are decoded in, because some are B-frames. Browsers
+    /// cannot show that over WebRTC.
+    pub b_frames: bool,
 }
 
 /// The tracks a publisher is going to send.
@@ -155,7 +158,7 @@ impl Stage {
             TrackKind::Video => unit.keyframe,
             TrackKind::Audio => !state.has_video,
         };
-        self.learn(&unit.format);
+        self.learn(&unit.format, unit.pts != unit.dts);
         // Still under the lock: a publisher that takes over cannot come in between.
         self.units.publish(Arc::new(AccessUnit {
             epoch,
@@ -168,14 +171,20 @@ impl Stage {
         Ok(())
     }
 
-    fn learn(&self, format: &Format) {
+    /// `reordered`: a picture of this format is shown later than it is decoded.
+    fn learn(&self, format: &Format, reordered: bool) {
         self.formats.send_if_modified(|known| match format {
             Format::Video(video) if known.video.as_ref() != Some(video) => {
+                known.b_frames = reordered || video.reorder_frames.is_some_and(|n| n > 0);
                 known.video = Some(Arc::clone(video));
                 true
             }
+            Format::Video(_) if reordered && !known.b_frames => {
+                known.b_frames = true;
+                true
+            }
             Format::Audio(audio) if known.audio.as_ref() != Some(audio) => {
-                known.audio = Some(*audio);
+                known.audio = Some(audio.clone());
                 true
             }
             _ => false,
@@ -224,7 +233,7 @@ impl Publication {
         if state.epoch != self.epoch {
             return Err(TakenOver);
         }
-        stage.learn(format);
+        stage.learn(format, false);
         Ok(())
     }
 
@@ -429,8 +438,8 @@ mod tests {
         let stage = Arc::new(Stage::default());
         let publication = stage.publish(BOTH);
         let opus = AudioFormat::Opus { channels: 2 };
-        publication.announce(&Format::Audio(opus)).unwrap();
-        assert_eq!(stage.formats().borrow().audio, Some(opus));
+        publication.announce(&Format::Audio(opus.clone())).unwrap();
+        assert_eq!(stage.formats().borrow().audio, Some(opus.clone()));
         let _second = stage.publish(BOTH);
         assert_eq!(publication.announce(&Format::Audio(opus)), Err(TakenOver));
     }

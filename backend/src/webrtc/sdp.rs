@@ -344,6 +344,7 @@ pub(super) mod tests {
         Formats {
             video: Some(Arc::new(video)),
             audio: Some(AudioFormat::Opus { channels: 2 }),
+            b_frames: false,
         }
     }
 
