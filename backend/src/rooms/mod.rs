@@ -1,9 +1,10 @@
 //! Rooms: who may do what in them, whether they are live, who is watching.
 //!
 //! A [`room::Room`] joins what belongs to it: its [`lifecycle`], its secrets, its stage, its
-//! [`viewers`], its chat. The [`registry::Registry`] knows them all.
+//! [`viewers`], its chat. [`publishing`] says who may publish. The [`registry::Registry`] knows them all.
 
 pub mod lifecycle;
+pub mod publishing;
 pub mod registry;
 pub mod room;
 pub mod secret;

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,12 +103,20 @@ impl Registry {
         }
     }
 
-    /// Makes an open room of a 2016 client: the key is the client's choice, the socket its owner.
+    /// Makes an open room of a 2016 client: the key is the client's choice, the socket with this `number` its owner, and its `address` where it may be
+    /// published from.
     ///
     /// # Errors
     /// [`NoRoom`].
-    pub fn create_open(&self, key: RoomKey, title: &str, socket: u64) -> Result<Arc<Room>, NoRoom> {
-        self.insert(key, title, Owner::Socket(socket), None)
+    pub fn create_open(
+        &self,
+        key: RoomKey,
+        title: &str,
+        number: u64,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Room>, NoRoom> {
+        let address = address.map(|address| address.to_canonical());
+        self.insert(key, title, Owner::Socket { number, address }, None)
     }
 
     fn insert(
@@ -284,23 +293,23 @@ mod tests {
     fn a_taken_key_is_refused_and_free_again_after_closing() {
         let registry = registry();
         let key: RoomKey = "mine".parse().unwrap();
-        let room = registry.create_open(key.clone(), "r", 1).unwrap();
+        let room = registry.create_open(key.clone(), "r", 1, None).unwrap();
         assert_eq!(
-            registry.create_open(key.clone(), "r", 2).unwrap_err(),
+            registry.create_open(key.clone(), "r", 2, None).unwrap_err(),
             NoRoom::Taken
         );
         assert!(room.was_made_by(1) && !room.was_made_by(2));
         registry.close_open(&room);
-        assert!(registry.create_open(key, "r", 2).is_ok());
+        assert!(registry.create_open(key, "r", 2, None).is_ok());
     }
 
     #[test]
     fn closing_an_old_room_leaves_its_successor_alone() {
         let registry = registry();
         let key: RoomKey = "mine".parse().unwrap();
-        let old = registry.create_open(key.clone(), "r", 1).unwrap();
+        let old = registry.create_open(key.clone(), "r", 1, None).unwrap();
         registry.close_open(&old);
-        registry.create_open(key.clone(), "r", 2).unwrap();
+        registry.create_open(key.clone(), "r", 2, None).unwrap();
         registry.close_open(&old);
         assert!(registry.find(&key).is_some());
     }
@@ -319,7 +328,7 @@ mod tests {
     fn a_2016_client_sees_open_and_live_rooms() {
         let registry = registry();
         let open = registry
-            .create_open("open".parse().unwrap(), "r", 1)
+            .create_open("open".parse().unwrap(), "r", 1, None)
             .unwrap();
         let live = registry.create("r").unwrap().0;
         registry.create("r").unwrap();

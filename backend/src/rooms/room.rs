@@ -1,15 +1,17 @@
 //! One room.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use shared::room::{Ingest, Room as View, RoomKey, RoomState};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::lifecycle::{Entrance, Lifecycle, PublicationId, RoomClosed};
+use super::publishing::PUBLISHERS;
 use super::secret::{Host, HostToken, SecretHash, Stream, StreamKey};
 use super::viewers::Viewers;
 use crate::clock::unix_millis;
@@ -29,6 +31,7 @@ pub struct Room {
     /// Counts the stream keys, so that a publisher notices that its key is void.
     key_version: watch::Sender<u64>,
     chat: Mutex<Chat>,
+    publishers: Arc<Semaphore>,
 }
 
 /// Who decides over a room.
@@ -36,8 +39,13 @@ pub struct Room {
 pub enum Owner {
     /// Whoever has the host token.
     Host(SecretHash<Host>),
-    /// The socket that made the room, by its number: an *open* room of a 2016 client.
-    Socket(u64),
+    /// The socket that made the room: an *open* room of a 2016 client.
+    Socket {
+        /// The socket's number.
+        number: u64,
+        /// Where it comes from, as an IPv4 address where that is what it is.
+        address: Option<IpAddr>,
+    },
 }
 
 struct State {
@@ -85,6 +93,7 @@ impl Room {
             }),
             key_version: watch::Sender::new(0),
             chat: Mutex::default(),
+            publishers: Arc::new(Semaphore::new(PUBLISHERS)),
         }
     }
 
@@ -157,16 +166,27 @@ impl Room {
         matches!(&self.owner, Owner::Host(hash) if hash.matches(presented))
     }
 
+    /// Who decides over it.
+    #[must_use]
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// A publisher's place, if one is left; given back when dropped.
+    pub(super) fn publisher_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.publishers).try_acquire_owned().ok()
+    }
+
     /// Whether a 2016 client made it.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        matches!(self.owner, Owner::Socket(_))
+        matches!(self.owner, Owner::Socket { .. })
     }
 
     /// Whether the socket with this number made it.
     #[must_use]
     pub const fn was_made_by(&self, socket: u64) -> bool {
-        matches!(self.owner, Owner::Socket(maker) if maker == socket)
+        matches!(self.owner, Owner::Socket { number, .. } if number == socket)
     }
 
     /// Whether the host has ended it for good.

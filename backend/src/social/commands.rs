@@ -47,7 +47,10 @@ impl Social {
             name: None,
             is_host: true,
         };
-        let room = self.rooms.create_open(key.clone(), title, client.number)?;
+        let address = client.peer.map(|peer| peer.ip());
+        let room = self
+            .rooms
+            .create_open(key.clone(), title, client.number, address)?;
         if let Err(refused) = state.enter(member) {
             self.rooms.close_open(&room);
             return Err(refused);

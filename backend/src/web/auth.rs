@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use tokio::sync::watch;
 
 use super::problem::Problem;
 use crate::config::Token;
+use crate::rooms::publishing::{Admission, NotAllowed};
 use crate::rooms::room::Room;
 
 const HOST_TOKEN: &str = "host_token";
@@ -27,18 +27,36 @@ pub(super) fn host(room: &Room, headers: &HeaderMap, peer: SocketAddr) -> Result
     }
 }
 
-/// Lets a publisher with the right stream key pass; it is told when the key becomes void.
+/// Admits a publisher with the right stream key.
 ///
 /// # Errors
-/// 401 without a key, 403 with another one.
+/// 401 without a key, 403 with another one; else as [`NotAllowed`] says.
 pub(super) fn publisher(
     room: &Arc<Room>,
     headers: &HeaderMap,
     peer: SocketAddr,
-) -> Result<watch::Receiver<u64>, Problem> {
+) -> Result<Admission, Problem> {
     let presented = bearer(headers).ok_or(Problem::Unauthorized(STREAM_KEY))?;
-    room.check_stream_key(presented)
-        .ok_or_else(|| forbidden(STREAM_KEY, Some(room), peer))
+    Admission::with_key(room, presented).map_err(|refusal| match refusal {
+        NotAllowed::WrongKey => forbidden(STREAM_KEY, Some(room), peer),
+        refusal => Problem::NotAllowed(refusal),
+    })
+}
+
+/// Lets whoever has the room's stream key pass.
+///
+/// # Errors
+/// 401 without a key, 403 with another one.
+pub(super) fn stream_key(
+    room: &Room,
+    headers: &HeaderMap,
+    peer: SocketAddr,
+) -> Result<(), Problem> {
+    let presented = bearer(headers).ok_or(Problem::Unauthorized(STREAM_KEY))?;
+    match room.check_stream_key(presented) {
+        Some(_) => Ok(()),
+        None => Err(forbidden(STREAM_KEY, Some(room), peer)),
+    }
 }
 
 /// Lets whoever may create rooms pass.

@@ -11,6 +11,7 @@ use shared::room::InvalidRoomKey;
 use shared::text::TextError;
 
 use crate::rooms::lifecycle::RoomClosed;
+use crate::rooms::publishing::NotAllowed;
 use crate::rooms::registry::NoRoom;
 use crate::rooms::viewers::Full;
 use crate::webrtc::OfferError;
@@ -72,9 +73,9 @@ pub enum Problem {
     /// 409.
     #[error("Nobody is live in this room: please wait for the broadcast.")]
     NotLive,
-    /// 503.
-    #[error("Too many publishers are connecting to this room: please try again in a moment.")]
-    TooManyPublishers,
+    /// 403, 410 or 503.
+    #[error(transparent)]
+    NotAllowed(NotAllowed),
     /// 404.
     #[error("There is no such session: it has ended, or is not yours.")]
     NoSuchSession,
@@ -110,7 +111,9 @@ impl Problem {
             Self::Offer(_) | Self::NotText => StatusCode::BAD_REQUEST,
             Self::WrongType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotLive => StatusCode::CONFLICT,
-            Self::TooManyPublishers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAllowed(NotAllowed::TooMany) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAllowed(NotAllowed::Closed(_)) => StatusCode::GONE,
+            Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NoSuchSession => StatusCode::NOT_FOUND,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -122,7 +125,7 @@ impl Problem {
     const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
-            Self::Full(_) | Self::TooManyPublishers => Some(Duration::from_secs(5)),
+            Self::Full(_) | Self::NotAllowed(NotAllowed::TooMany) => Some(Duration::from_secs(5)),
             Self::NotLive => Some(Duration::from_secs(2)),
             _ => None,
         }

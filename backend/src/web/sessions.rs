@@ -62,13 +62,6 @@ impl Sessions {
             .filter(|entry| entry.role == role && entry.room == *room)
             .cloned()
     }
-
-    /// How many publishers a room has or may soon have.
-    pub(super) fn publishers(&self, room: &RoomKey) -> usize {
-        let entries = self.entries.lock();
-        let publishes = |entry: &&Entry| entry.role == Role::Publisher && entry.room == *room;
-        entries.values().filter(publishes).count()
-    }
 }
 
 impl Place {

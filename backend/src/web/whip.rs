@@ -9,19 +9,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{patch, post};
 use shared::room::Ingest;
-use tokio::sync::watch;
 
 use super::api::Key;
 use super::exchange::{self, Body, SessionPath};
 use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use super::{Web, auth};
-use crate::rooms::lifecycle::RoomClosed;
-use crate::rooms::room::Room;
+use crate::rooms::publishing::Admission;
 use crate::webrtc::{End, Session};
-
-/// Sessions that a room's publishers may have at once: one on the air, and those that are taking over.
-const PUBLISHERS: usize = 4;
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()
@@ -37,14 +32,8 @@ async fn publish(
     body: Body,
 ) -> Result<Response, Problem> {
     let room = web.room(key)?;
-    let stream_key = auth::publisher(&room, &headers, peer)?;
-    if room.is_closed() {
-        return Err(RoomClosed.into());
-    }
+    let admission = auth::publisher(&room, &headers, peer)?;
     let offer = exchange::read_offer(&headers, body)?;
-    if web.sessions.publishers(room.key()) >= PUBLISHERS {
-        return Err(Problem::TooManyPublishers);
-    }
     let answer = web.webrtc.publish(&offer, room.stage()).await?;
     let place = web.sessions.enter(Entry {
         role: Role::Publisher,
@@ -55,7 +44,7 @@ async fn publish(
     });
     let address = format!("/whip/{}/{}", room.key(), place.id());
     tracing::info!(room = %room.key(), %peer, "a publisher is connecting");
-    tokio::spawn(tend(answer.session, room, stream_key, place));
+    tokio::spawn(tend(answer.session, admission, place));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 
@@ -89,33 +78,29 @@ fn session(
 ) -> Result<Entry, Problem> {
     let Path((key, id)) = path?;
     let room = web.room(Ok(Path(key.clone())))?;
-    auth::publisher(&room, headers, peer)?;
+    auth::stream_key(&room, headers, peer)?;
     exchange::session(&web.sessions, Role::Publisher, Ok(Path((key, id))), peer)
 }
 
-/// Keeps a publisher's session until it ends, its room is ended, or its stream key is void; tells the
-/// room how it goes. The session ends when this returns.
-async fn tend(
-    mut session: Session,
-    room: Arc<Room>,
-    stream_key: watch::Receiver<u64>,
-    _place: Place,
-) {
+/// Keeps a publisher's session until it ends or it is no longer welcome; tells the room how it goes. The
+/// session ends when this returns.
+async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
+    let room = Arc::clone(admission.room());
     let connected = tokio::select! {
         connected = session.connected() => connected,
-        () = no_longer_welcome(&room, stream_key.clone()) => return,
+        () = admission.revoked() => return,
     };
     if let Err(end) = connected {
         tracing::info!(room = %room.key(), ?end, "the publisher did not connect");
         return;
     }
-    let Ok(on_air) = room.go_live(Ingest::Whip) else {
+    let Ok(on_air) = admission.go_live(Ingest::Whip) else {
         return;
     };
     tracing::info!(room = %room.key(), "live by WHIP");
     let end = tokio::select! {
         end = session.ended() => Some(end),
-        () = no_longer_welcome(&room, stream_key) => None,
+        () = admission.revoked() => None,
     };
     tracing::info!(room = %room.key(), ?end, "no longer live by this publisher");
     match end {
@@ -123,22 +108,5 @@ async fn tend(
         Some(End::TakenOver) => on_air.hand_over(),
         // Whoever has the new stream key may resume.
         Some(End::Lost) | None => drop(on_air),
-    }
-}
-
-/// Waits until the room is ended or the stream key is void.
-async fn no_longer_welcome(room: &Room, mut stream_key: watch::Receiver<u64>) {
-    let mut changes = room.changes();
-    let ended = async {
-        while !room.is_closed() {
-            // An error means that the room is gone.
-            if changes.changed().await.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        _ = stream_key.changed() => {}
-        () = ended => {}
     }
 }
