@@ -7,6 +7,7 @@
 pub mod aac;
 pub mod access_unit;
 pub mod fanout;
+pub mod feed;
 pub mod h264;
 pub mod keyframes;
 pub mod ring;
