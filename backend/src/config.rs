@@ -14,7 +14,7 @@ use crate::rooms::secret;
 #[derive(Clone, Debug, Parser)]
 #[command(version, about)]
 pub struct Config {
-    /// Where to serve the page, the API, WHIP, WHEP and Socket.IO
+    /// Where to serve the page, the API, WHIP, WHEP, HTTP-FLV and Socket.IO
     #[arg(
         long,
         env = "GOLIVE_HTTP",
@@ -22,6 +22,15 @@ pub struct Config {
         default_value = "0.0.0.0:3000"
     )]
     pub http: SocketAddr,
+
+    /// Where encoders such as OBS publish by RTMP, and players such as VLC play
+    #[arg(
+        long,
+        env = "GOLIVE_RTMP",
+        value_name = "ADDRESS:PORT",
+        default_value = "0.0.0.0:1935"
+    )]
+    pub rtmp: SocketAddr,
 
     /// Where media comes and goes by WebRTC, over UDP and, where UDP is blocked, over TCP
     #[arg(
@@ -207,6 +216,7 @@ mod tests {
     fn without_flags_everything_has_its_default() {
         let config = parse(&[]);
         assert_eq!(config.http.to_string(), "0.0.0.0:3000");
+        assert_eq!(config.rtmp.to_string(), "0.0.0.0:1935");
         assert_eq!(config.webrtc.to_string(), "0.0.0.0:8189");
         assert_eq!(config.legacy, Switch::On);
         assert_eq!(config.limits().grace, Duration::from_secs(15));

@@ -13,7 +13,7 @@ use shared::api::{CommentPage, CreatedRoom, RoomTitle, RotatedStreamKey};
 use shared::room::{Room as View, RoomKey};
 use shared::text::{self, Field};
 
-use super::links::links;
+use super::links::{Base, rtmp_stream_key};
 use super::problem::Problem;
 use super::{Web, auth};
 use crate::rooms::room::Room;
@@ -39,11 +39,13 @@ async fn create(
     let Json(RoomTitle { title }) = title?;
     let (room, secrets) = web.rooms.create(text::check(Field::Title, &title)?)?;
     tracing::info!(room = %room.key(), %peer, "room created");
+    let stream_key = secrets.stream_key.reveal();
+    let base = Base::new(&headers, web.public_url.as_deref(), web.rtmp_port);
     let created = CreatedRoom {
         room: room.view(),
         host_token: secrets.host_token.reveal(),
-        stream_key: secrets.stream_key.reveal(),
-        links: links(room.key(), &headers, web.public_url.as_deref()),
+        links: base.links(room.key(), &stream_key),
+        stream_key,
     };
     Ok((StatusCode::CREATED, Json(created)))
 }
@@ -96,8 +98,8 @@ async fn rotate_stream_key(
     tracing::info!(room = %room.key(), %peer, "stream key rotated");
     let stream_key = room.rotate_stream_key().reveal();
     Ok(Json(RotatedStreamKey {
+        rtmp_stream_key: Some(rtmp_stream_key(room.key(), &stream_key)),
         stream_key,
-        rtmp_stream_key: None,
     }))
 }
 

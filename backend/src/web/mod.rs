@@ -43,6 +43,8 @@ pub struct Web {
     pub create_token: Option<Token>,
     /// Where people reach this server, if it is not where their requests say.
     pub public_url: Option<String>,
+    /// The port that RTMP is served on.
+    pub rtmp_port: u16,
     /// Whether 2016 clients are served.
     pub legacy: bool,
 }
