@@ -6,9 +6,11 @@
 
 pub mod aac;
 pub mod access_unit;
+pub mod audio;
 pub mod fanout;
 pub mod h264;
 pub mod keyframes;
+pub mod rendition;
 pub mod ring;
 pub mod stage;
 pub mod time;
