@@ -6,10 +6,12 @@
 
 pub mod aac;
 pub mod access_unit;
+pub mod audio;
 pub mod fanout;
 pub mod feed;
 pub mod h264;
 pub mod keyframes;
+pub mod rendition;
 pub mod ring;
 pub mod stage;
 pub mod time;

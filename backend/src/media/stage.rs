@@ -11,6 +11,7 @@ use super::access_unit::{AccessUnit, AudioFormat, Epoch, Format, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription};
 use super::h264::VideoFormat;
 use super::keyframes::{Action, KeyframeRequests};
+use super::rendition::Renditions;
 use super::time::MediaTime;
 
 /// What the present broadcast consists of, as far as it has shown itself.
@@ -62,6 +63,7 @@ pub struct Stage {
     formats: watch::Sender<Formats>,
     state: Mutex<State>,
     keyframe_wanted: Notify,
+    pub(super) renditions: Renditions,
 }
 
 #[derive(Debug, Default)]
@@ -94,6 +96,7 @@ impl Stage {
             formats: watch::Sender::default(),
             state: Mutex::default(),
             keyframe_wanted: Notify::new(),
+            renditions: Renditions::default(),
         }
     }
 
