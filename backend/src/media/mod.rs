@@ -8,6 +8,7 @@ pub mod aac;
 pub mod access_unit;
 pub mod fanout;
 pub mod h264;
+pub mod health;
 pub mod keyframes;
 pub mod ring;
 pub mod stage;
