@@ -10,6 +10,7 @@ pub mod audio;
 pub mod fanout;
 pub mod feed;
 pub mod h264;
+pub mod health;
 pub mod keyframes;
 pub mod rendition;
 pub mod ring;

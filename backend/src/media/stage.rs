@@ -1,6 +1,7 @@
 //! A room's stage: one publisher writes access units, every viewer of every protocol reads them.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use super::access_unit::{AccessUnit, AudioFormat, Epoch, Format, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription};
 use super::h264::VideoFormat;
+use super::health::{Meter, Snapshot};
 use super::keyframes::{Action, KeyframeRequests};
 use super::rendition::Renditions;
 use super::time::MediaTime;
@@ -78,6 +80,8 @@ struct State {
     last_video: Option<MediaTime>,
     last_audio: Option<MediaTime>,
     requests: KeyframeRequests,
+    /// Measures the epoch, while its publisher is there.
+    meter: Option<Meter>,
 }
 
 impl Default for Stage {
@@ -111,7 +115,9 @@ impl Stage {
             state.requests = KeyframeRequests::default();
             let newest = state.last_video.max(state.last_audio);
             let after = newest.map_or(MediaTime::ZERO, |t| t + MediaTime::from_micros(1));
-            state.origin = self.now().max(after);
+            let now = self.now();
+            state.origin = now.max(after);
+            state.meter = Some(Meter::new(now));
             self.units.cut();
             state.epoch
         };
@@ -135,6 +141,13 @@ impl Stage {
         self.formats.subscribe()
     }
 
+    /// How the present publisher does; `None` while there is none.
+    #[must_use]
+    pub fn measured(&self) -> Option<Snapshot> {
+        let state = self.state.lock();
+        state.meter.as_ref().map(|meter| meter.snapshot(self.now()))
+    }
+
     /// Asks the publisher for a keyframe, soon: wishes of many viewers are joined.
     pub fn request_keyframe(&self) {
         self.state.lock().requests.want();
@@ -153,6 +166,7 @@ impl Stage {
             return Err(TakenOver);
         }
         let kind = unit.format.kind();
+        state.measure(kind, &unit, self.now());
         let dts = state.place(kind, unit.dts);
         if unit.keyframe && kind == TrackKind::Video {
             state.requests.arrived();
@@ -198,6 +212,7 @@ impl Stage {
         let mut state = self.state.lock();
         if state.epoch == epoch {
             state.published = false;
+            state.meter = None;
             self.units.cut();
             self.formats.send_replace(Formats::default());
         }
@@ -205,6 +220,16 @@ impl Stage {
 }
 
 impl State {
+    fn measure(&mut self, kind: TrackKind, unit: &NewUnit, now: MediaTime) {
+        let Some(meter) = &mut self.meter else {
+            return;
+        };
+        match kind {
+            TrackKind::Video => meter.picture(unit.dts, unit.keyframe, unit.data.len(), now),
+            TrackKind::Audio => meter.sound(unit.data.len(), now),
+        }
+    }
+
     /// Moves a publication's time to the stage's; never back within a track.
     fn place(&mut self, kind: TrackKind, dts: MediaTime) -> MediaTime {
         let at = self.origin + dts;
@@ -251,6 +276,28 @@ impl Publication {
             .write(self.epoch, unit)
     }
 
+    /// Reports pictures that were lost on their way here, for [`Stage::measured`].
+    pub fn dropped(&self, count: u32) {
+        self.report(|meter, now| meter.dropped(count, now));
+    }
+
+    /// Reports how long a packet takes to the publisher and back, for [`Stage::measured`].
+    pub fn round_trip(&self, time: Duration) {
+        self.report(|meter, _| meter.round_trip(time));
+    }
+
+    fn report(&self, report: impl FnOnce(&mut Meter, MediaTime)) {
+        let Some(stage) = self.stage.upgrade() else {
+            return;
+        };
+        let mut state = stage.state.lock();
+        if state.epoch == self.epoch
+            && let Some(meter) = &mut state.meter
+        {
+            report(meter, stage.now());
+        }
+    }
+
     /// Waits until the publisher has to be asked for a keyframe: at most once in
     /// [`super::keyframes::MIN_INTERVAL`], however many viewers want one.
     ///
@@ -265,7 +312,12 @@ impl Publication {
                 if state.epoch != self.epoch {
                     return Err(TakenOver);
                 }
-                state.requests.poll(stage.now())
+                let now = stage.now();
+                let action = state.requests.poll(now);
+                if let (Action::Send, Some(meter)) = (&action, &mut state.meter) {
+                    meter.keyframe_asked(now);
+                }
+                action
             };
             match action {
                 Action::Send => return Ok(()),
@@ -286,8 +338,6 @@ impl Drop for Publication {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::h264::tests::{PPS, SPS_BASELINE, SPS_HIGH_720P};
     use super::*;
 
@@ -445,6 +495,43 @@ mod tests {
         assert_eq!(stage.formats().borrow().audio, Some(opus.clone()));
         let _second = stage.publish(BOTH);
         assert_eq!(publication.announce(&Format::Audio(opus)), Err(TakenOver));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_written_and_reported_is_measured() {
+        let stage = Arc::new(Stage::default());
+        assert_eq!(stage.measured(), None);
+        let publication = stage.publish(BOTH);
+        for number in 0..100 {
+            publication
+                .write(picture(number * 40, number % 50 == 0))
+                .unwrap();
+            publication.write(sound(number * 40)).unwrap();
+            tokio::time::advance(Duration::from_millis(40)).await;
+        }
+        publication.dropped(3);
+        publication.round_trip(Duration::from_millis(80));
+        let measured = stage.measured().unwrap();
+        assert_eq!(measured.uptime, Duration::from_secs(4));
+        assert!((measured.fps.unwrap() - 25.0).abs() < 1.0, "{measured:?}");
+        assert!(measured.audio_bitrate > Some(500), "{measured:?}");
+        assert_eq!(measured.keyframe_interval, Some(Duration::from_secs(2)));
+        assert_eq!(measured.dropped, 3);
+        assert_eq!(measured.round_trip, Some(Duration::from_millis(80)));
+    }
+
+    #[tokio::test]
+    async fn each_publisher_is_measured_anew() {
+        let stage = Arc::new(Stage::default());
+        let first = stage.publish(BOTH);
+        first.dropped(5);
+        let second = stage.publish(BOTH);
+        first.dropped(5);
+        assert_eq!(stage.measured().unwrap().dropped, 0);
+        drop(first);
+        assert!(stage.measured().is_some());
+        drop(second);
+        assert_eq!(stage.measured(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod exchange;
+mod health;
 mod legacy;
 mod links;
 mod page;
@@ -61,7 +62,10 @@ impl Web {
         let accept_post =
             SetResponseHeaderLayer::if_not_present(exchange::ACCEPT_POST, exchange::SDP);
         let sessions = refuse_other_methods(whip::routes().merge(whep::routes()));
-        let others = api::routes().merge(legacy).route("/healthz", get("ok"));
+        let others = api::routes()
+            .merge(health::routes())
+            .merge(legacy)
+            .route("/healthz", get("ok"));
         Router::new()
             .merge(sessions.layer(cors()).layer(accept_post))
             .merge(refuse_other_methods(others).layer(cors()))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod api;
+mod health;
 mod page;
 mod sessions;
 mod social;

@@ -34,8 +34,8 @@ async fn post(server: &Server, path: &str, secret: &str, kind: &str, body: &str)
 }
 
 /// Somebody who publishes or watches.
-struct Peer {
-    client: Client,
+pub(crate) struct Peer {
+    pub(crate) client: Client,
     /// The address of the session.
     session: String,
     etag: String,
@@ -59,7 +59,7 @@ async fn begin(server: &Server, path: &str, secret: &str, mut client: Client) ->
 }
 
 /// A publisher whose keyframes make the room live.
-async fn publish(server: &Server, made: &CreatedRoom, stream_key: &str) -> Peer {
+pub(crate) async fn publish(server: &Server, made: &CreatedRoom, stream_key: &str) -> Peer {
     let path = format!("/whip/{}", made.room.key);
     let mut peer = begin(server, &path, stream_key, Client::publisher().await).await;
     peer.client.send(1, true).await;

@@ -136,8 +136,14 @@ impl Ingest {
                         reporter.connected();
                     }
                 }
-                Output::NeedKeyframe if self.publication.is_some() => self.stage.request_keyframe(),
-                Output::NeedKeyframe => self.ask_for_keyframe().await,
+                // Each time because a picture could not be used.
+                Output::NeedKeyframe => match &self.publication {
+                    Some(publication) => {
+                        publication.dropped(1);
+                        self.stage.request_keyframe();
+                    }
+                    None => self.ask_for_keyframe().await,
+                },
             }
         }
         Ok(())
