@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::flv::amf0::AmfError;
 use crate::flv::metadata::Metadata;
 use crate::rtmp::chunk::reader::ChunkError;
 
@@ -99,9 +100,9 @@ pub enum ProtocolError {
     /// Its chunks cannot be read.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
-    /// The command that connects cannot be read.
-    #[error("the connect command cannot be read")]
-    Connect,
+    /// A command cannot be read.
+    #[error(transparent)]
+    Command(#[from] AmfError),
     /// It asked for a stream before it was connected.
     #[error("a command came before the connection was made")]
     NotConnected,
