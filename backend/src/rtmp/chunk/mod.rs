@@ -1,0 +1,4 @@
+//! The chunk stream (section 5.3): messages cut into chunks, those of several chunk streams interleaved.
+
+pub mod reader;
+pub mod writer;
