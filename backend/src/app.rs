@@ -15,8 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
 use crate::rooms::registry::Registry;
+use crate::rtmp;
 use crate::social::announce::announce;
 use crate::social::server::SocketServer;
+use crate::tcp;
 use crate::web::Web;
 use crate::webrtc::{self, Server};
 
@@ -26,6 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A running server. Dropping it stops it at once.
 pub struct App {
     http: SocketAddr,
+    rtmp: SocketAddr,
     webrtc: Arc<Server>,
     rooms: Arc<Registry>,
     sockets: SocketIo,
@@ -57,7 +60,8 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (listener, http) = listen_http(config.http).await?;
+        let (listener, http) = listen("--http", config.http).await?;
+        let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp).await?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
@@ -70,9 +74,11 @@ impl App {
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
+            flv: Arc::default(),
             sessions: Arc::default(),
             create_token: config.create_token,
             public_url: config.public_url,
+            rtmp_port: rtmp.port(),
             legacy,
         };
 
@@ -82,6 +88,10 @@ impl App {
             let rooms = Arc::clone(&rooms);
             async move { rooms.tend().await }
         });
+        tasks.spawn(
+            rtmp::server::Server::new(Arc::clone(&rooms), legacy)
+                .serve(rtmp_listener, stopping.clone()),
+        );
         tasks.spawn(serve_http(
             listener,
             web.routes(socket_routes),
@@ -89,6 +99,7 @@ impl App {
         ));
         Ok(Self {
             http,
+            rtmp,
             webrtc,
             rooms,
             sockets,
@@ -101,6 +112,12 @@ impl App {
     #[must_use]
     pub const fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where it serves RTMP.
+    #[must_use]
+    pub const fn rtmp(&self) -> SocketAddr {
+        self.rtmp
     }
 
     /// Carries the media.
@@ -127,14 +144,17 @@ impl App {
     }
 }
 
-async fn listen_http(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn listen(
+    flag: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let listen = async {
         let listener = TcpListener::bind(address).await?;
         let local = listener.local_addr()?;
         Ok((listener, local))
     };
     listen.await.map_err(|source| StartError::Listen {
-        flag: "--http",
+        flag,
         address,
         source,
     })
@@ -160,6 +180,9 @@ async fn serve_http(listener: TcpListener, routes: Router, stopping: Cancellatio
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!("TCP_NODELAY: {error}");
+        }
+        if let Err(error) = tcp::give_up_on_stuck_peers(stream) {
+            tracing::debug!("TCP_USER_TIMEOUT: {error}");
         }
     });
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();

@@ -8,7 +8,14 @@ use crate::app::App;
 pub fn greet(app: &App, public_url: Option<&str>) {
     let here = clickable(app.http());
     let elsewhere = public_url.map_or_else(String::new, |url| format!(", {url} from elsewhere"));
-    tracing::info!("page, API, WHIP, WHEP, Socket.IO: {here} from this machine{elsewhere}");
+    tracing::info!(
+        "page, API, WHIP, WHEP, HTTP-FLV, Socket.IO: {here} from this machine{elsewhere}"
+    );
+
+    tracing::info!(
+        "RTMP to publish and play: rtmp://{}/live",
+        reachable(app.rtmp())
+    );
 
     let (local, advertised) = (app.webrtc().local_addr(), app.webrtc().advertised());
     let addresses: Vec<_> = advertised.iter().map(SocketAddr::to_string).collect();
@@ -31,10 +38,15 @@ const fn is_local(ip: IpAddr) -> bool {
 
 /// An address that a person can click.
 fn clickable(address: SocketAddr) -> String {
+    format!("http://{}", reachable(address))
+}
+
+/// How this machine reaches a port of its own.
+fn reachable(address: SocketAddr) -> String {
     if address.ip().is_unspecified() || address.ip().is_loopback() {
-        format!("http://localhost:{}", address.port())
+        format!("localhost:{}", address.port())
     } else {
-        format!("http://{address}")
+        address.to_string()
     }
 }
 

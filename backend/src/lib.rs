@@ -10,5 +10,6 @@ mod random;
 pub mod rooms;
 pub mod rtmp;
 pub mod social;
+mod tcp;
 pub mod web;
 pub mod webrtc;

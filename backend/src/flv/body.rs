@@ -100,6 +100,12 @@ impl Body {
         [head, &self.data]
     }
 
+    /// The second of them, which is shared with the access unit.
+    #[must_use]
+    pub const fn data(&self) -> &Bytes {
+        &self.data
+    }
+
     /// In bytes.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -6,8 +6,10 @@ use super::body::Body;
 use crate::media::stage::Tracks;
 
 const HEADER_LENGTH: u32 = 9;
-const TAG_HEADER_LENGTH: u32 = 11;
+const TAG_HEADER_LENGTH: usize = 11;
 const SIZE_LENGTH: usize = 4;
+/// Bytes of a tag beyond its body.
+pub(super) const TAG_OVERHEAD: usize = TAG_HEADER_LENGTH + SIZE_LENGTH;
 
 /// What a file begins with.
 #[must_use]
@@ -21,30 +23,37 @@ pub fn header(tracks: Tracks) -> Bytes {
     out.freeze()
 }
 
-/// A tag and its size behind it, in one piece for all who watch. `timestamp` is in ms.
-///
-/// A body of 16 MiB or more does not fit a tag and gives nothing; no ingest lets one through.
+/// A tag and its size behind it, in one piece. `timestamp` is in ms.
 #[must_use]
 pub fn tag(timestamp: u32, body: &Body) -> Bytes {
-    let Some(size) = u32::try_from(body.size())
-        .ok()
-        .filter(|size| *size < 1 << 24)
-    else {
-        return Bytes::new();
-    };
-    let mut out = BytesMut::with_capacity(TAG_HEADER_LENGTH as usize + body.size() + SIZE_LENGTH);
+    let mut out = BytesMut::with_capacity(TAG_OVERHEAD + body.size());
+    put_tag_header(&mut out, timestamp, body);
+    out.put_slice(body.data());
+    put_tag_size(&mut out, body);
+    out.freeze()
+}
+
+/// Appends what comes before the [data](Body::data) of a tag. Its bodies are smaller than 16 MiB: no
+/// ingest lets a larger one through.
+pub fn put_tag_header(out: &mut BytesMut, timestamp: u32, body: &Body) {
     out.put_u8(body.tag_type as u8);
-    out.put_uint(size.into(), 3);
+    out.put_uint(body.size() as u64, 3);
     // The time's upper byte comes last (section E.4.1).
     let [upper, lower @ ..] = timestamp.to_be_bytes();
     out.put_slice(&lower);
     out.put_u8(upper);
     out.put_uint(0, 3);
-    for part in body.parts() {
-        out.put_slice(part);
-    }
-    out.put_u32(TAG_HEADER_LENGTH + size);
-    out.freeze()
+    let [head, _] = body.parts();
+    out.put_slice(head);
+}
+
+/// Appends what comes behind the data of a tag: its size.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "bodies are smaller than 16 MiB"
+)]
+pub fn put_tag_size(out: &mut BytesMut, body: &Body) {
+    out.put_u32((TAG_HEADER_LENGTH + body.size()) as u32);
 }
 
 #[cfg(test)]
@@ -69,11 +78,5 @@ mod tests {
         let tag = tag(0x0102_0304, &Body::aac(Bytes::from_static(b"raw")));
         let expected = b"\x08\0\0\x05\x02\x03\x04\x01\0\0\0\xaf\x01raw\0\0\0\x10";
         assert_eq!(&tag[..], expected);
-    }
-
-    #[test]
-    fn a_tag_that_cannot_be_written_is_left_out() {
-        let huge = Bytes::from(vec![0; 1 << 24]);
-        assert!(tag(0, &Body::aac(huge)).is_empty());
     }
 }

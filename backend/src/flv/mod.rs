@@ -10,6 +10,8 @@ pub mod avc;
 pub mod body;
 pub mod file;
 pub mod metadata;
+pub mod mux;
+pub mod sequence;
 pub mod video;
 
 /// What a tag carries, as it is written in its header (section E.4.1). RTMP's message types are the same.

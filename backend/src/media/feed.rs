@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::access_unit::{AccessUnit, Epoch, TrackKind};
+use super::access_unit::{AccessUnit, AudioCodec, Epoch, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription, Unit};
+use super::rendition::Rendition;
 use super::stage::{Formats, Stage};
 use super::time::MediaTime;
 
@@ -29,6 +30,9 @@ const KEYFRAME_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Writes access units in the form that all players of a protocol are sent.
 pub trait Muxer: Default + Send + 'static {
+    /// The sound that its players can play.
+    const AUDIO: AudioCodec;
+
     /// What becomes of access units.
     type Batch: Send + Sync + 'static;
 
@@ -74,19 +78,22 @@ impl<B> Unit for Run<B> {
 #[derive(Debug)]
 pub struct Feed<B> {
     runs: Arc<Fanout<Run<B>>>,
+    _rendition: Arc<Rendition>,
     task: AbortHandle,
 }
 
 impl<B: Send + Sync + 'static> Feed<B> {
     fn new<M: Muxer<Batch = B>>(stage: &Arc<Stage>) -> Self {
         let runs = Arc::new(Fanout::new(Limits::default()));
-        let mixer = Mixer::<M>::new(stage.formats(), Arc::clone(&runs));
-        let source = stage.subscribe(Start::Newest {
+        let rendition = stage.rendition(M::AUDIO);
+        let mixer = Mixer::<M>::new(rendition.formats(), Arc::clone(&runs));
+        let source = rendition.subscribe(Start::Newest {
             max_age: Duration::MAX,
         });
         let task = tokio::spawn(mixer.run(source, Arc::downgrade(stage)));
         Self {
             runs,
+            _rendition: rendition,
             task: task.abort_handle(),
         }
     }
@@ -282,6 +289,8 @@ mod tests {
     struct Letters(String);
 
     impl Muxer for Letters {
+        const AUDIO: AudioCodec = AudioCodec::Opus;
+
         type Batch = String;
 
         fn opening(&self, formats: &Formats) -> String {

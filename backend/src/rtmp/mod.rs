@@ -8,7 +8,9 @@
 
 pub mod chunk;
 pub mod intake;
+pub mod mux;
 pub mod play;
+pub mod server;
 pub mod session;
 
 /// The numbers of message types (section 5.4, 6.2 and 7.1).

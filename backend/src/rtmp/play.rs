@@ -23,6 +23,13 @@ pub const CHUNK_SIZE: usize = 60_000;
 /// A media message as every player gets it. `timestamp` is in ms.
 #[must_use]
 pub fn message(timestamp: u32, body: &Body) -> Bytes {
+    let mut out = BytesMut::new();
+    put(&mut out, timestamp, body);
+    out.freeze()
+}
+
+/// Appends a [`message`].
+pub fn put(out: &mut BytesMut, timestamp: u32, body: &Body) {
     let chunk_stream = match body.tag_type {
         TagType::Audio => AUDIO,
         TagType::Video => VIDEO,
@@ -34,7 +41,5 @@ pub fn message(timestamp: u32, body: &Body) -> Bytes {
         message_type: body.tag_type as u8,
         stream_id: STREAM,
     };
-    let mut out = BytesMut::new();
-    put_message(&mut out, header, &body.parts(), CHUNK_SIZE);
-    out.freeze()
+    put_message(out, header, &body.parts(), CHUNK_SIZE);
 }

@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod exchange;
+mod flv;
 mod health;
 mod legacy;
 mod links;
@@ -18,11 +19,14 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, Method, header};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
+use crate::flv::mux::TagMuxer;
+use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
 use crate::webrtc::Server;
 use problem::Problem;
@@ -38,6 +42,8 @@ pub struct Web {
     pub rooms: Arc<Registry>,
     /// Carries the media.
     pub webrtc: Arc<Server>,
+    /// What HTTP-FLV players are sent.
+    pub flv: Arc<Feeds<TagMuxer>>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
     /// Who may create rooms; everybody, if there is none.
@@ -69,9 +75,10 @@ impl Web {
         Router::new()
             .merge(sessions.layer(cors()).layer(accept_post))
             .merge(refuse_other_methods(others).layer(cors()))
-            .with_state(self)
+            .with_state(self.clone())
             .merge(socket_io.layer(cors()))
             .merge(refuse_other_methods(page::routes()))
+            .layer(from_fn_with_state(self, flv::intercept))
             .fallback(async || Problem::NoSuchPage)
             .layer(DefaultBodyLimit::max(BODY_BYTES))
     }

@@ -25,6 +25,10 @@ async fn a_new_room_comes_with_its_secrets_and_links() {
         "watch": format!("{base}/room/{key}"),
         "whip": format!("{base}/whip/{key}"),
         "whep": format!("{base}/whep/{key}"),
+        "flv": format!("{base}/live/{key}.flv"),
+        "rtmp_server": server.rtmp_app(),
+        "rtmp_stream_key": format!("{key}?key={}", made["stream_key"].as_str().unwrap()),
+        "rtmp_play": format!("{}/{key}", server.rtmp_app()),
     });
     assert_eq!(made["links"], links);
     let secrets = [&made["stream_key"], &made["host_token"]];

@@ -33,7 +33,15 @@ impl Server {
     }
 
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
-        let ports = ["golive", "--http", "127.0.0.1:0", "--webrtc", "127.0.0.1:0"];
+        let ports = [
+            "golive",
+            "--http",
+            "127.0.0.1:0",
+            "--webrtc",
+            "127.0.0.1:0",
+            "--rtmp",
+            "127.0.0.1:0",
+        ];
         let config = Config::try_parse_from([&ports, flags].concat()).unwrap();
         Self {
             app: App::start(config).await.unwrap(),
@@ -43,6 +51,11 @@ impl Server {
 
     pub(crate) fn authority(&self) -> String {
         self.app.http().to_string()
+    }
+
+    /// OBS's field "Server".
+    pub(crate) fn rtmp_app(&self) -> String {
+        format!("rtmp://{}/live", self.app.rtmp())
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

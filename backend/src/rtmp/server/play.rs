@@ -1,0 +1,59 @@
+//! A player: what its room's feed has goes to its connection.
+
+use shared::room::{Room as View, RoomState};
+use tokio::sync::watch;
+
+use super::Server;
+use super::admission::Audience;
+use super::connection::{Connection, Over};
+use crate::rtmp::session::Event;
+
+impl Connection {
+    /// Serves a player until it leaves or the broadcast is over.
+    pub(super) async fn play(&mut self, server: &Server, audience: Audience) -> Result<(), Over> {
+        let Audience { room, viewer } = audience;
+        self.session.accept_play()?;
+        tracing::debug!(room = %room.key(), peer = %self.peer, "an RTMP player");
+        let feed = server.feeds.of(room.stage());
+        let mut changes = room.changes();
+        let mut runs = feed.subscribe();
+        let mut began = false;
+        loop {
+            self.flush().await?;
+            tokio::select! {
+                biased;
+                () = over(&mut changes) => {
+                    self.session.end_play();
+                    break;
+                }
+                event = self.next_event() => if matches!(event?, Some(Event::StopPlay)) { break },
+                delivery = runs.next() => {
+                    let Some(delivery) = delivery else {
+                        self.session.end_play();
+                        break;
+                    };
+                    let run = &delivery.unit;
+                    if delivery.skipped > 0 {
+                        tracing::debug!(runs = delivery.skipped, "a slow player jumped ahead");
+                    }
+                    // Behind a gap the decoder may need other parameters.
+                    if let Some(opening) = run.opening.as_ref().filter(|_| !began || delivery.skipped > 0) {
+                        self.send(opening).await?;
+                    }
+                    began = true;
+                    // Waits for this player only; if it stays behind, the feed moves it ahead.
+                    self.send(&run.batch).await?;
+                }
+            }
+        }
+        drop(viewer);
+        Ok(())
+    }
+}
+
+/// Waits until there is nothing more to come: neither a publisher nor one that may return.
+async fn over(changes: &mut watch::Receiver<View>) {
+    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
+    // An error means that the room is gone.
+    let _ = changes.wait_for(over).await;
+}
