@@ -43,3 +43,59 @@ pub fn put(out: &mut BytesMut, timestamp: u32, body: &Body) {
     };
     put_message(out, header, &body.parts(), CHUNK_SIZE);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtmp::chunk::reader::ChunkReader;
+
+    fn picture(size: usize) -> Body {
+        Body::picture(true, 0, Bytes::from(vec![7; size]))
+    }
+
+    /// Reads as a client that was told our chunk size.
+    fn read(bytes: &[u8]) -> Vec<(u8, u32, u32, Bytes)> {
+        let size = [2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0xea, 0x60];
+        let bytes = [&size, bytes].concat();
+        let mut reader = ChunkReader::default();
+        reader.allow_media();
+        let mut rest = &bytes[..];
+        std::iter::from_fn(|| reader.next(&mut rest).unwrap())
+            .map(|m| (m.message_type, m.stream_id, m.timestamp, m.body))
+            .collect()
+    }
+
+    #[test]
+    fn a_message_is_read_again_whatever_its_time_and_size() {
+        for timestamp in [0, 0xff_fffe, 0xff_ffff, 0x100_0000, u32::MAX] {
+            for size in [0, CHUNK_SIZE - 5, CHUNK_SIZE - 4, 200_000] {
+                let body = picture(size);
+                let expected = Bytes::from(body.parts().concat());
+                assert_eq!(
+                    read(&message(timestamp, &body)),
+                    [(9, 1, timestamp, expected)]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn time_may_step_back_from_message_to_message() {
+        let bytes = [message(40, &picture(1)), message(20, &picture(1))].concat();
+        let times: Vec<_> = read(&bytes).into_iter().map(|message| message.2).collect();
+        assert_eq!(times, [40, 20]);
+    }
+
+    #[test]
+    fn the_data_is_copied_once() {
+        let body = picture(1 << 20);
+        let used = allocation_counter::measure(|| {
+            assert!(message(0, &body).len() > 1 << 20);
+        });
+        assert!(
+            used.bytes_total < (1 << 20) + 4_096,
+            "{} bytes",
+            used.bytes_total
+        );
+    }
+}

@@ -74,7 +74,7 @@ impl Session {
                 let shown: String = other
                     .chars()
                     .take(32)
-                    .filter(|c| c.is_ascii_graphic())
+                    .filter(char::is_ascii_graphic)
                     .collect();
                 tracing::trace!(command = shown, "answered without doing anything");
                 self.outbox.result(command.transaction, Value::Null);
