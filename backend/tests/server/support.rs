@@ -1,6 +1,7 @@
 //! A server for a test, and clients of it.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -51,6 +52,10 @@ impl Server {
 
     pub(crate) fn authority(&self) -> String {
         self.app.http().to_string()
+    }
+
+    pub(crate) fn rtmp(&self) -> SocketAddr {
+        self.app.rtmp()
     }
 
     /// OBS's field "Server".
