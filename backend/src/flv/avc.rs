@@ -131,10 +131,11 @@ fn chroma_format_idc(format: ChromaFormat) -> u8 {
     }
 }
 
-/// Profiles that have more than 8 bits 4:2:0 say so once more behind the parameter sets.
+/// What profiles that may have more than 8 bits or 4:2:0 say once more behind the parameter sets.
 fn chroma_of_high_profile(format: &VideoFormat) -> Option<ChromaInfo> {
     let profile = *format.sps.get(1)?;
-    if !matches!(profile, 100 | 110 | 122 | 144) {
+    // Baseline, main, extended.
+    if matches!(profile, 66 | 77 | 88) {
         return None;
     }
     let rbsp = decode_nal(&format.sps).ok()?;

@@ -252,14 +252,17 @@ fn a_chunk_size_of_nothing_or_of_two_gigabytes_is_refused() {
 #[test]
 fn an_aborted_message_does_not_come_out() {
     let bytes = [
-        &header(4, 0, 200, VIDEO)[..],
+        &header(4, 20, 200, VIDEO)[..],
         &[1; 128],
         &[2, 0, 0, 0, 0, 0, 4, 2, 0, 0, 0, 0, 0, 0, 0, 4],
-        &header(4, 40, 1, VIDEO),
-        b"a",
+        // Without the abort this would be the rest of the first.
+        b"\xc4",
+        &[2; 128],
+        b"\xc4",
+        &[2; 72],
     ]
     .concat();
-    assert_eq!(read_all(&bytes).unwrap(), [message(VIDEO, 40, b"a")]);
+    assert_eq!(read_all(&bytes).unwrap(), [message(VIDEO, 40, &[2; 200])]);
 }
 
 #[test]

@@ -27,8 +27,11 @@ const WINDOW: u32 = 2_500_000;
 /// Most bytes that are kept while an answer is owed to the client.
 const MAX_HELD: usize = 128 << 10;
 
-/// A session. Hand it what arrives, then take its events and its output, until both are empty. After an
-/// error or a refusal, send what [`take_output`](Self::take_output) gives and close.
+/// A session. Hand it what arrives, then take its events and its output, until both are empty.
+///
+/// After an error or a refusal, send what [`take_output`](Self::take_output) gives, shut down the sending
+/// side, and read on for a moment before closing: a socket that is closed with unread bytes is reset, and
+/// the client never learns why.
 pub struct Session {
     /// Until it is over.
     handshake: Option<Box<Handshake>>,
@@ -149,9 +152,7 @@ impl Session {
     /// Tells the client why it may not publish, or not any longer, and ends the session: encoders show the
     /// description to the person.
     pub fn refuse_publish(&mut self, description: &str) {
-        self.outbox
-            .status("error", "NetStream.Publish.BadName", description);
-        self.end();
+        self.refuse("NetStream.Publish.BadName", description);
     }
 
     /// Lets the client play: what [`play`](super::play) makes may be sent to it from now on, behind what
@@ -181,9 +182,7 @@ impl Session {
 
     /// Tells the client why there is nothing to play, and ends the session.
     pub fn refuse_play(&mut self, description: &str) {
-        self.outbox
-            .status("error", "NetStream.Play.StreamNotFound", description);
-        self.end();
+        self.refuse("NetStream.Play.StreamNotFound", description);
     }
 
     /// Tells a player that the broadcast is over. Does nothing if the client does not play.
@@ -260,6 +259,14 @@ impl Session {
             self.end();
         }
         read
+    }
+
+    fn refuse(&mut self, code: &str, description: &str) {
+        if !self.ended {
+            self.outbox.status("error", code, description);
+            self.events.clear();
+            self.end();
+        }
     }
 
     fn end(&mut self) {

@@ -102,6 +102,19 @@ fn a_refused_publish_says_why() {
 }
 
 #[test]
+fn a_broadcast_refused_midway_is_told_once_and_heard_no_more() {
+    let mut client = Client::publishing();
+    client.send(9, b"\x90hvc1");
+    client.send(9, b"\x91hvc1");
+    assert!(client.session.poll_event().is_some());
+    client.session.refuse_publish("the picture is HEVC");
+    client.session.refuse_publish("the picture is HEVC");
+    assert_eq!(client.said(), ["onStatus NetStream.Publish.BadName"]);
+    assert!(client.events().is_empty());
+    assert_eq!(client.try_send(9, b"\x91hvc1"), Err(ProtocolError::Ended));
+}
+
+#[test]
 fn a_publish_without_a_type_is_enough() {
     let mut client = Client::connected();
     client.command(&["publish".into(), 5.0.into(), Value::Null, "room".into()]);
