@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::file;
-use super::sequence::{self, Sequencer, Timed};
+use super::sequence::{Sequencer, Timed};
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::feed::Muxer;
 use crate::media::stage::Formats;
@@ -27,8 +27,8 @@ impl Muxer for TagMuxer {
 
     type Batch = Tags;
 
-    fn opening(&self, formats: &Formats) -> Tags {
-        let bodies = sequence::opening(formats).into_iter();
+    fn opening(&mut self, formats: &Formats) -> Tags {
+        let bodies = self.sequencer.opening(formats).into_iter();
         Tags(bodies.map(|body| Timed { timestamp: 0, body }).collect())
     }
 

@@ -18,11 +18,21 @@ pub struct Timed {
 /// Puts a sequence header in front of every unit whose format is not the one before it.
 #[derive(Debug, Default)]
 pub struct Sequencer {
-    epoch: Epoch,
+    epoch: Option<Epoch>,
+    /// What all players know.
     told: Formats,
 }
 
 impl Sequencer {
+    /// What a player is sent before the first unit of these formats: metadata and sequence headers.
+    pub fn opening(&mut self, formats: &Formats) -> Vec<Body> {
+        if self.epoch.is_none() {
+            // Nothing was sent yet, so every player is going to have this opening.
+            self.told = formats.clone();
+        }
+        opening(formats)
+    }
+
     /// What has to be sent of this unit, in order.
     pub fn bodies(&mut self, unit: &AccessUnit) -> impl Iterator<Item = Timed> {
         let timestamp = timestamp(unit.dts);
@@ -40,8 +50,11 @@ impl Sequencer {
 
     /// Whether nobody was told of the unit's format yet. A new broadcast is told of anew.
     fn is_new(&mut self, unit: &AccessUnit) -> bool {
-        if self.epoch != unit.epoch {
-            self.epoch = unit.epoch;
+        if self
+            .epoch
+            .replace(unit.epoch)
+            .is_some_and(|epoch| epoch != unit.epoch)
+        {
             self.told = Formats::default();
         }
         match &unit.format {
@@ -58,9 +71,7 @@ impl Sequencer {
     }
 }
 
-/// What a player is sent before the first unit of these formats: metadata and sequence headers.
-#[must_use]
-pub fn opening(formats: &Formats) -> Vec<Body> {
+fn opening(formats: &Formats) -> Vec<Body> {
     let audio = match &formats.audio {
         Some(AudioFormat::Aac(aac)) => Some(aac),
         _ => None,
@@ -135,6 +146,20 @@ mod tests {
         let mut sequencer = Sequencer::default();
         count(&mut sequencer, &picture(SPS_BASELINE, 1));
         assert_eq!(count(&mut sequencer, &picture(SPS_BASELINE, 2)), 2);
+    }
+
+    #[test]
+    fn what_an_opening_says_is_not_said_again() {
+        let mut sequencer = Sequencer::default();
+        let picture = picture(SPS_BASELINE, 1);
+        let Format::Video(video) = &picture.format else {
+            panic!("a picture has a video format");
+        };
+        sequencer.opening(&Formats {
+            video: Some(video.clone()),
+            ..Formats::default()
+        });
+        assert_eq!(count(&mut sequencer, &picture), 1);
     }
 
     #[test]

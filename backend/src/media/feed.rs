@@ -37,7 +37,7 @@ pub trait Muxer: Default + Send + 'static {
     type Batch: Send + Sync + 'static;
 
     /// What a player needs before it can start with units of these formats.
-    fn opening(&self, formats: &Formats) -> Self::Batch;
+    fn opening(&mut self, formats: &Formats) -> Self::Batch;
 
     /// Adds a unit to the batch. Units of a new format are preceded by what decodes it.
     fn push(&mut self, unit: &AccessUnit);
@@ -230,6 +230,9 @@ impl<M: Muxer> Mixer<M> {
             self.hand_on();
             self.keyframe = now;
         }
+        if unit.random_access {
+            self.opening();
+        }
         let pending = self.pending.get_or_insert(Pending {
             time: unit.dts,
             random_access: unit.random_access,
@@ -293,7 +296,7 @@ mod tests {
 
         type Batch = String;
 
-        fn opening(&self, formats: &Formats) -> String {
+        fn opening(&mut self, formats: &Formats) -> String {
             let video = formats.video.as_ref().map_or("", |_| "video ");
             let audio = formats.audio.as_ref().map_or("", |_| "audio ");
             format!("{video}{audio}")

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::play;
-use crate::flv::sequence::{self, Sequencer};
+use crate::flv::sequence::Sequencer;
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::feed::Muxer;
 use crate::media::stage::Formats;
@@ -20,9 +20,9 @@ impl Muxer for ChunkMuxer {
 
     type Batch = Bytes;
 
-    fn opening(&self, formats: &Formats) -> Bytes {
+    fn opening(&mut self, formats: &Formats) -> Bytes {
         let mut out = BytesMut::new();
-        for body in sequence::opening(formats) {
+        for body in self.sequencer.opening(formats) {
             play::put(&mut out, 0, &body);
         }
         out.freeze()

@@ -182,8 +182,9 @@ impl RtmpClient {
     /// Sends a second of pictures and sound, the first picture a keyframe.
     pub(crate) async fn second(&mut self, from_ms: u32) {
         for at in (0..1_000).step_by(40) {
-            self.picture(from_ms + at, at == 0).await;
-            self.sound(from_ms + at).await;
+            let now = from_ms.wrapping_add(at);
+            self.picture(now, at == 0).await;
+            self.sound(now).await;
         }
     }
 

@@ -60,7 +60,7 @@ impl Server {
 
     /// OBS's field "Server".
     pub(crate) fn rtmp_app(&self) -> String {
-        format!("rtmp://{}/live", self.app.rtmp())
+        format!("rtmp://{}/live", self.rtmp())
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -80,6 +80,7 @@ impl Connection {
                 biased;
                 () = admission.revoked() => return Ok(Ending::Revoked),
                 () = sleep_until(heard + SILENCE) => return Ok(Ending::Silent),
+                TakenOver = taken_over(broadcast.publication.as_ref()) => return Ok(Ending::TakenOver),
                 _ = pings.tick() => {
                     self.session.ping(millis(Instant::now()));
                     continue;
@@ -120,6 +121,19 @@ impl Connection {
                 Ok(()) => {}
                 Err(TakenOver) => return Ok(Ending::TakenOver),
             }
+        }
+    }
+}
+
+/// Waits until another publisher has the stage. RTMP has no way to ask for the keyframes that viewers wish
+/// for.
+async fn taken_over(publication: Option<&Publication>) -> TakenOver {
+    let Some(publication) = publication else {
+        return std::future::pending().await;
+    };
+    loop {
+        if let Err(taken_over) = publication.keyframe_wanted().await {
+            return taken_over;
         }
     }
 }
