@@ -49,6 +49,15 @@ impl AudioFormat {
         }
     }
 
+    /// 1 or 2.
+    #[must_use]
+    pub fn channels(&self) -> u8 {
+        match self {
+            Self::Opus { channels } => (*channels).clamp(1, 2),
+            Self::Aac(aac) => aac.channels,
+        }
+    }
+
     /// The codec.
     #[must_use]
     pub const fn codec(&self) -> AudioCodec {

@@ -1,5 +1,11 @@
 //! The audio bridge: sound from one codec to the other, Opus for WebRTC and AAC for everybody else.
 
+mod decoder;
+mod encoder;
+mod placement;
+mod resampler;
+#[cfg(test)]
+mod tests;
 mod transcoder;
 
 use std::sync::Arc;
@@ -36,5 +42,29 @@ pub fn format_in(codec: AudioCodec, format: &AudioFormat) -> AudioFormat {
         (AudioCodec::Opus, AudioFormat::Opus { .. }) | (AudioCodec::Aac, AudioFormat::Aac(_)) => {
             format.clone()
         }
+    }
+}
+
+/// Why sound cannot be decoded or encoded.
+#[derive(Debug, thiserror::Error)]
+enum CodecError {
+    #[error("Opus: {0}")]
+    Opus(#[from] opus::Error),
+    #[error("AAC decoder: {0}")]
+    AacDecoder(#[from] symphonia_core::errors::Error),
+    #[error("AAC encoder: {0}")]
+    AacEncoder(#[from] syom::AacError),
+    #[error("the decoder failed on a corrupt packet")]
+    Panicked,
+    #[error("nothing in the packet")]
+    Empty,
+    #[error("{0} Hz is not a sampling rate of AAC")]
+    Rate(u32),
+}
+
+const fn opus_channels(channels: u8) -> opus::Channels {
+    match channels {
+        1 => opus::Channels::Mono,
+        _ => opus::Channels::Stereo,
     }
 }
