@@ -20,7 +20,7 @@ use crate::storage;
 pub(super) fn Setup(desk: Desk) -> impl IntoView {
     let ways = [
         (Way::Camera, "Use this camera", "way-camera"),
-        (Way::Encoder, "Streaming software (OBS)", "way-encoder"),
+        (Way::Encoder, "Software (OBS)", "way-encoder"),
     ];
     let busy = Memo::new(move |_| desk.broadcast.phase() == Phase::Connecting);
     let switch = ways.map(|(way, label, test)| {
