@@ -2,7 +2,8 @@
 
 use gloo_net::http::{Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
-use shared::api::{CreatedRoom, Problem, RoomTitle};
+use shared::api::{CreatedRoom, Problem, RoomTitle, RotatedStreamKey};
+use shared::health::Health;
 use shared::room::{Room, RoomKey};
 
 use crate::clock;
@@ -72,6 +73,29 @@ pub async fn end_room(key: &RoomKey, host_token: &str) -> Result<(), ApiError> {
     let request = Request::delete(&format!("/api/rooms/{key}"))
         .header("Authorization", &format!("Bearer {host_token}"));
     accept(send(build(request)?).await?).await.map(|_| ())
+}
+
+/// `GET /api/rooms/{key}/health`: how the broadcast does.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn health(key: &RoomKey, host_token: &str) -> Result<Health, ApiError> {
+    let request = Request::get(&format!("/api/rooms/{key}/health"))
+        .header("Authorization", &format!("Bearer {host_token}"));
+    json(accept(send(build(request)?).await?).await?).await
+}
+
+/// `POST /api/rooms/{key}/stream-key`: voids the stream key and makes a new one.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn rotate_stream_key(
+    key: &RoomKey,
+    host_token: &str,
+) -> Result<RotatedStreamKey, ApiError> {
+    let request = Request::post(&format!("/api/rooms/{key}/stream-key"))
+        .header("Authorization", &format!("Bearer {host_token}"));
+    json(accept(send(build(request)?).await?).await?).await
 }
 
 fn build(request: RequestBuilder) -> Result<Request, ApiError> {

@@ -4,6 +4,7 @@
 
 use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
+use shared::api::{CreatedRoom, RotatedStreamKey};
 use shared::room::RoomKey;
 
 /// Name in the chat.
@@ -25,6 +26,7 @@ pub const MICROPHONE: &str = "golive.microphone";
 
 const ROOM_PREFIX: &str = "golive.room.";
 const WINDOW_PREFIX: &str = "golive.window.";
+const ENCODER_PREFIX: &str = "golive.encoder.";
 
 fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
@@ -58,6 +60,52 @@ pub struct HostSecrets {
     pub host_token: String,
     /// For WHIP.
     pub stream_key: String,
+    /// For RTMP, where the server takes it.
+    #[serde(default)]
+    pub rtmp: Option<RtmpFields>,
+}
+
+/// What streaming software asks for. Deliberately without `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RtmpFields {
+    /// OBS's field "Server".
+    pub server: String,
+    /// OBS's field "Stream Key"; holds the secret.
+    pub stream_key: String,
+    /// Where players watch.
+    pub play: Option<String>,
+}
+
+impl HostSecrets {
+    /// What the server told of a new room.
+    #[must_use]
+    pub fn of(created: &CreatedRoom) -> Self {
+        let links = &created.links;
+        let fields = links.rtmp_server.clone().zip(links.rtmp_stream_key.clone());
+        Self {
+            host_token: created.host_token.clone(),
+            stream_key: created.stream_key.clone(),
+            rtmp: fields.map(|(server, stream_key)| RtmpFields {
+                server,
+                stream_key,
+                play: links.rtmp_play.clone(),
+            }),
+        }
+    }
+
+    /// Takes in a new stream key.
+    pub fn rotate(&mut self, rotated: RotatedStreamKey) {
+        self.stream_key = rotated.stream_key;
+        // Without the new key the fields are of no use.
+        self.rtmp = self
+            .rtmp
+            .take()
+            .zip(rotated.rtmp_stream_key)
+            .map(|(fields, stream_key)| RtmpFields {
+                stream_key,
+                ..fields
+            });
+    }
 }
 
 /// The secrets of a room that this browser made.
@@ -77,6 +125,23 @@ pub fn set_host_secrets(key: &RoomKey, secrets: &HostSecrets) {
 pub fn forget_room(key: &RoomKey) {
     remove(&format!("{ROOM_PREFIX}{key}"));
     remove(&publishing_window(key));
+    remove(&format!("{ENCODER_PREFIX}{key}"));
+}
+
+/// Whether streaming software, rather than this browser, broadcasts to a room.
+#[must_use]
+pub fn uses_encoder(key: &RoomKey) -> bool {
+    get(&format!("{ENCODER_PREFIX}{key}")).is_some()
+}
+
+/// Remembers whether streaming software broadcasts to a room.
+pub fn set_uses_encoder(key: &RoomKey, uses: bool) {
+    let name = format!("{ENCODER_PREFIX}{key}");
+    if uses {
+        set(&name, "1");
+    } else {
+        remove(&name);
+    }
 }
 
 /// Under which name the window that publishes to a room leaves its mark; a change of it tells the

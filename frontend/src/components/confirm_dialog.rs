@@ -16,6 +16,8 @@ pub fn ConfirmDialog(
     confirm: &'static str,
     /// The word for no.
     cancel: &'static str,
+    /// The `data-test` of the word for yes.
+    test: &'static str,
     /// Called on yes.
     #[prop(into)]
     on_confirm: Callback<()>,
@@ -37,17 +39,17 @@ pub fn ConfirmDialog(
     view! {
         <dialog
             class="dialog"
-            aria-labelledby="confirm-heading"
+            aria-label=heading
             node_ref=dialog
             on:close=move |_| open.set(false)
         >
-            <h2 id="confirm-heading">{heading}</h2>
+            <h2>{heading}</h2>
             <p>{detail}</p>
             <div class="dialog-actions">
                 <button type="button" class="button" on:click=move |_| open.set(false)>
                     {cancel}
                 </button>
-                <button type="button" class="button strong" data-test="confirm-end" on:click=yes>
+                <button type="button" class="button strong" data-test=test on:click=yes>
                     {confirm}
                 </button>
             </div>

@@ -5,6 +5,7 @@ pub mod chat;
 pub mod chat_panel;
 pub mod composer;
 pub mod confirm_dialog;
+pub mod copy_field;
 pub mod device_picker;
 pub mod elapsed;
 pub mod gift_toast;

@@ -19,6 +19,7 @@ pub const fn phase_name(phase: &Phase) -> &'static str {
     match phase {
         Phase::Connecting => "connecting",
         Phase::Waiting => "waiting",
+        Phase::Unplayable => "unplayable",
         Phase::Live => "live",
         Phase::Reconnecting(_) => "reconnecting",
         Phase::Ended => "ended",
@@ -40,6 +41,9 @@ pub fn Player(
     /// Whether there are buttons.
     #[prop(default = true)]
     controls: bool,
+    /// Whether the host of the room is looking.
+    #[prop(optional)]
+    host: bool,
     /// Called when the picture itself is tapped.
     #[prop(optional, into)]
     on_tap: Option<Callback<()>>,
@@ -50,6 +54,8 @@ pub fn Player(
     let frame = NodeRef::<Div>::new();
     let video = playback.video;
     let banner = Signal::derive(move || match playback.phase() {
+        // The studio says so itself.
+        Phase::Reconnecting(Lost::Host) if host => None,
         Phase::Reconnecting(Lost::Host) => {
             Some("The broadcaster's connection was lost. Waiting for them to come back…".to_owned())
         }
@@ -62,7 +68,11 @@ pub fn Player(
         !playback.has_frame()
             || matches!(
                 playback.phase(),
-                Phase::Waiting | Phase::Ended | Phase::NotFound | Phase::Failed(_)
+                Phase::Waiting
+                    | Phase::Unplayable
+                    | Phase::Ended
+                    | Phase::NotFound
+                    | Phase::Failed(_)
             )
     };
     let tap = move |_| {
@@ -87,9 +97,9 @@ pub fn Player(
             <Show when=covered>
                 <Poster key=room_key.clone() title />
             </Show>
-            <State playback />
+            <State playback host />
             {children.map(|children| children())}
-            <Show when=move || { playback.has_frame() && playback.muted.get() && playback.is_watching() }>
+            <Show when=move || { !host && playback.has_frame() && playback.muted.get() && playback.is_watching() }>
                 <button
                     type="button"
                     class="unmute"
@@ -103,7 +113,9 @@ pub fn Player(
             <Banner text=banner />
             <Show when=move || {
                 let phase = playback.phase();
-                controls && !phase.is_final() && phase != Phase::Waiting
+                controls
+                    && !phase.is_final()
+                    && !matches!(phase, Phase::Waiting | Phase::Unplayable)
             }>
                 <PlayerControls playback frame />
             </Show>
@@ -113,9 +125,10 @@ pub fn Player(
 
 /// What to say where there is no picture to show.
 #[component]
-fn State(playback: Playback) -> impl IntoView {
+fn State(playback: Playback, host: bool) -> impl IntoView {
     let to_rooms = || view! { <A href="/" attr:class="button">"See who is live"</A> };
-    move || match playback.phase() {
+    move || {
+        match playback.phase() {
         Phase::Connecting if !playback.has_frame() => Some(
             view! {
                 <div class="player-spinner" role="status">
@@ -130,6 +143,29 @@ fn State(playback: Playback) -> impl IntoView {
                 <Message
                     heading="Not live yet"
                     detail="Waiting for the broadcaster. This page starts by itself."
+                />
+            }
+            .into_any(),
+        ),
+        Phase::Unplayable if host => Some(
+            view! {
+                <Message
+                    heading="Browsers cannot show this yet"
+                    detail="Your encoder sends B-frames. Please change the setting named under “Health”, \
+                            and start streaming again."
+                    test="unplayable"
+                />
+            }
+            .into_any(),
+        ),
+        Phase::Unplayable => Some(
+            view! {
+                <Message
+                    heading="No picture yet"
+                    detail="The broadcaster's encoder sends a kind of video that browsers cannot show \
+                            live yet. They have been told which setting to change. This page goes on \
+                            trying by itself."
+                    test="unplayable"
                 />
             }
             .into_any(),
@@ -174,5 +210,6 @@ fn State(playback: Playback) -> impl IntoView {
             .into_any(),
         ),
         _ => None,
+    }
     }
 }

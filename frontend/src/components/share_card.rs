@@ -1,49 +1,22 @@
 //! The link to share.
 
-use gloo_timers::callback::Timeout;
-use leptos::html::Input;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::icon::{Glyph, Icon};
-use crate::browser;
+use super::copy_field::CopyField;
 
-/// The watch page's address as text and as a QR code.
+/// The watch page's address as text and as a QR code, and those for players.
 #[component]
 pub fn ShareCard(
     /// The address.
     #[prop(into)]
     url: String,
+    /// Where players find the stream by HTTP-FLV.
+    #[prop(into)]
+    flv: String,
+    /// Where players find it by RTMP, where the server has that.
+    rtmp: Option<String>,
 ) -> impl IntoView {
-    let copied = RwSignal::new(false);
-    let reset = StoredValue::new_local(None::<Timeout>);
-    let input = NodeRef::<Input>::new();
-    let address = url.clone();
-    let copy = move |_| {
-        let address = address.clone();
-        spawn_local(async move {
-            if browser::copy(&address).await.is_err() {
-                // Then at least it is selected for the person to copy.
-                if let Some(input) = input.get_untracked() {
-                    input.select();
-                }
-                return;
-            }
-            copied.try_set(true);
-            let later = Timeout::new(2_000, move || {
-                copied.try_set(false);
-            });
-            reset.try_set_value(Some(later));
-        });
-    };
-    let glyph = Signal::derive(move || {
-        if copied.get() {
-            Glyph::Check
-        } else {
-            Glyph::Copy
-        }
-    });
     let watch = url.clone();
     view! {
         <section class="card share" aria-labelledby="share-heading">
@@ -53,26 +26,18 @@ pub fn ShareCard(
                     "Whoever has this link can watch. "
                     <a href=watch target="_blank" rel="noopener">"Open the watch page"</a>
                 </p>
-                <div class="share-row">
-                    <input
-                        type="text"
-                        readonly=true
-                        data-test="share-link"
-                        aria-label="Link to the watch page"
-                        prop:value=url.clone()
-                        value=url.clone()
-                        node_ref=input
-                        on:focus=move |_| {
-                            if let Some(input) = input.get_untracked() {
-                                input.select();
-                            }
-                        }
-                    />
-                    <button type="button" class="button" data-test="copy-link" on:click=copy>
-                        <Icon glyph />
-                        {move || if copied.get() { "Copied" } else { "Copy" }}
-                    </button>
-                </div>
+                <CopyField
+                    label="Link to the watch page"
+                    visible_label=false
+                    text=url.clone()
+                    test="share-link"
+                />
+                <details class="players">
+                    <summary data-test="players">"Watch in a player"</summary>
+                    <p>"For VLC, mpv or ffplay: open one of these as a network stream."</p>
+                    {rtmp.map(|rtmp| view! { <CopyField label="RTMP" text=rtmp test="rtmp-link" /> })}
+                    <CopyField label="HTTP-FLV" text=flv test="flv-link" />
+                </details>
             </div>
             <QrPicture text=url />
         </section>

@@ -1,7 +1,7 @@
 //! How a broadcast starts, survives a lost connection and ends.
 
 use shared::UnixMillis;
-use shared::room::RoomState;
+use shared::room::{Ingest, RoomState};
 
 use super::backoff::Backoff;
 
@@ -23,6 +23,8 @@ pub enum Phase {
         /// End of the grace time.
         until: UnixMillis,
     },
+    /// Streaming software has taken the room over from this page.
+    TakenOver,
     /// The person ended it; the server is being told.
     Ending,
     /// It is over.
@@ -73,8 +75,8 @@ pub enum Event {
     Broken(String),
     /// The media connection broke.
     PeerLost,
-    /// The room is in this state.
-    Room(RoomState),
+    /// The room is in this state, and its media arrives like this.
+    Room(RoomState, Option<Ingest>),
     /// The wait that [`Command::Retry`] asked for is over.
     RetryDue,
     /// Another window of this browser took the broadcast over.
@@ -105,8 +107,8 @@ pub enum Command {
 pub struct Publisher {
     phase: Phase,
     backoff: Backoff,
-    /// The server called the room live since this session was started; only then is its word that
-    /// the broadcaster was lost about this session.
+    /// The server called the room live by a browser since this session was started; only then is its
+    /// word that the broadcaster was lost, or taken over from, about this session.
     confirmed: bool,
 }
 
@@ -154,7 +156,7 @@ impl Publisher {
                     .into(),
             ),
             Event::PeerLost => self.peer_lost(now, random),
-            Event::Room(state) => self.room_is(state, now, random),
+            Event::Room(state, ingest) => self.room_is(state, ingest, now, random),
             Event::RetryDue => match self.phase {
                 Phase::Reconnecting { .. } => self.publish(),
                 _ => Vec::new(),
@@ -222,14 +224,35 @@ impl Publisher {
         vec![Command::Retry(self.backoff.next_ms(random))]
     }
 
-    fn room_is(&mut self, state: RoomState, now: UnixMillis, random: f64) -> Vec<Command> {
+    fn room_is(
+        &mut self,
+        state: RoomState,
+        ingest: Option<Ingest>,
+        now: UnixMillis,
+        random: f64,
+    ) -> Vec<Command> {
         match (state, &self.phase) {
+            // Two publishers must not take the room from each other for ever: software was started on
+            // purpose, a reconnecting page was not.
+            (RoomState::Live, Phase::Live | Phase::Reconnecting { .. })
+                if ingest == Some(Ingest::Rtmp) =>
+            {
+                if self.confirmed || self.phase != Phase::Live {
+                    self.phase = Phase::TakenOver;
+                    vec![Command::Drop]
+                } else {
+                    // News of the time before this page took the room back.
+                    Vec::new()
+                }
+            }
+            (RoomState::Live, _) if ingest == Some(Ingest::Rtmp) => Vec::new(),
             (RoomState::Live, _) => {
                 self.confirmed = true;
                 Vec::new()
             }
             (RoomState::Reconnecting, Phase::Live) if self.confirmed => self.peer_lost(now, random),
-            (RoomState::Ended, Phase::Setup) => Vec::new(),
+            // Whoever has the stream key may begin anew.
+            (RoomState::Ended, Phase::Setup | Phase::TakenOver) => Vec::new(),
             (RoomState::Ended, _) => {
                 self.phase = Phase::Ended(Why::Elsewhere);
                 vec![Command::Drop]
@@ -250,10 +273,18 @@ mod tests {
         }
     }
 
+    fn room(state: RoomState) -> Event {
+        Event::Room(state, Some(Ingest::Whip))
+    }
+
+    fn software() -> Event {
+        Event::Room(RoomState::Live, Some(Ingest::Rtmp))
+    }
+
     fn live() -> Publisher {
         let mut publisher = Publisher::default();
         assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
-        publisher.handle(Event::Room(RoomState::Live), 0, 0.0);
+        publisher.handle(room(RoomState::Live), 0, 0.0);
         assert_eq!(publisher.handle(Event::Connected, 0, 0.0), []);
         assert_eq!(publisher.phase(), &Phase::Live);
         publisher
@@ -293,8 +324,8 @@ mod tests {
     #[test]
     fn the_server_may_notice_the_loss_first() {
         let mut publisher = live();
-        publisher.handle(Event::Room(RoomState::Live), 0, 0.0);
-        publisher.handle(Event::Room(RoomState::Reconnecting), 5_000, 0.0);
+        publisher.handle(room(RoomState::Live), 0, 0.0);
+        publisher.handle(room(RoomState::Reconnecting), 5_000, 0.0);
         assert_eq!(publisher.phase(), &Phase::Reconnecting { until: 20_000 });
     }
 
@@ -304,7 +335,7 @@ mod tests {
         assert_eq!(publisher.handle(Event::Resume, 0, 0.0), [Command::Publish]);
         publisher.handle(Event::Connected, 100, 0.0);
         assert_eq!(
-            publisher.handle(Event::Room(RoomState::Reconnecting), 110, 0.0),
+            publisher.handle(room(RoomState::Reconnecting), 110, 0.0),
             []
         );
         assert_eq!(publisher.phase(), &Phase::Live);
@@ -348,7 +379,7 @@ mod tests {
         assert_eq!(publisher.handle(Event::End, 0, 0.0), [Command::End]);
         assert_eq!(publisher.handle(Event::End, 0, 0.0), []);
         assert_eq!(publisher.handle(Event::PeerLost, 0, 0.0), []);
-        assert_eq!(publisher.handle(Event::Room(RoomState::Ended), 0, 0.0), []);
+        assert_eq!(publisher.handle(room(RoomState::Ended), 0, 0.0), []);
         publisher.handle(Event::EndDone, 0, 0.0);
         assert_eq!(publisher.phase(), &Phase::Ended(Why::Here));
     }
@@ -356,9 +387,40 @@ mod tests {
     #[test]
     fn a_new_broadcast_starts_from_the_set_up() {
         let mut publisher = live();
-        publisher.handle(Event::Room(RoomState::Ended), 0, 0.0);
+        publisher.handle(room(RoomState::Ended), 0, 0.0);
         publisher.handle(Event::Reset, 0, 0.0);
         assert_eq!(publisher.phase(), &Phase::Setup);
         assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
+    }
+
+    #[test]
+    fn software_that_takes_over_is_not_fought() {
+        let mut publisher = live();
+        assert_eq!(publisher.handle(software(), 0, 0.0), [Command::Drop]);
+        assert_eq!(publisher.phase(), &Phase::TakenOver);
+        assert_eq!(publisher.handle(Event::PeerLost, 0, 0.0), []);
+        assert_eq!(publisher.handle(Event::RetryDue, 0, 0.0), []);
+    }
+
+    #[test]
+    fn a_page_that_reconnects_leaves_the_room_to_software() {
+        let mut publisher = live();
+        publisher.handle(Event::PeerLost, 0, 0.0);
+        publisher.handle(Event::RetryDue, 600, 0.0);
+        assert_eq!(publisher.handle(software(), 700, 0.0), [Command::Drop]);
+        assert_eq!(publisher.phase(), &Phase::TakenOver);
+    }
+
+    #[test]
+    fn the_room_can_be_taken_back_from_software() {
+        let mut publisher = live();
+        publisher.handle(software(), 0, 0.0);
+        assert_eq!(publisher.handle(Event::Start, 0, 0.0), [Command::Publish]);
+        assert_eq!(publisher.handle(software(), 0, 0.0), []);
+        publisher.handle(Event::Connected, 0, 0.0);
+        assert_eq!(publisher.handle(software(), 0, 0.0), [], "old news");
+        publisher.handle(room(RoomState::Live), 0, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Live);
+        assert_eq!(publisher.handle(software(), 0, 0.0), [Command::Drop]);
     }
 }

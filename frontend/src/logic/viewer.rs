@@ -12,6 +12,8 @@ pub enum Phase {
     Connecting,
     /// The room is there, its broadcaster is not.
     Waiting,
+    /// The room sends what browsers cannot show live; it may change.
+    Unplayable,
     /// Frames arrive.
     Live,
     /// Frames stopped and are expected back.
@@ -94,6 +96,9 @@ impl Viewer {
     /// `room` event normally comes first.
     const WAITING_MS: u32 = 5_000;
 
+    /// Between attempts at a room that browsers cannot show, in milliseconds.
+    const UNPLAYABLE_MS: u32 = 5_000;
+
     /// What the viewer sees now.
     #[must_use]
     pub const fn phase(&self) -> &Phase {
@@ -171,6 +176,15 @@ impl Viewer {
                 self.phase = Phase::Ended;
                 vec![Command::Disconnect]
             }
+            // The other reason for this status, a codec that this browser lacks, does not pass.
+            406 if detail.contains("B-frames") => {
+                self.phase = Phase::Unplayable;
+                let wait = Self::UNPLAYABLE_MS;
+                vec![
+                    Command::Disconnect,
+                    Command::Retry(wait + jittered(wait / 5, random)),
+                ]
+            }
             408 | 425 | 429 | 500.. => self.try_again(retry_after_ms.unwrap_or(0), random),
             _ => {
                 self.phase = Phase::Failed(detail);
@@ -193,7 +207,7 @@ impl Viewer {
     fn room_is(&mut self, state: RoomState, random: f64) -> Vec<Command> {
         self.room = Some(state);
         match (state, &self.phase) {
-            (RoomState::Live, Phase::Waiting) => {
+            (RoomState::Live, Phase::Waiting | Phase::Unplayable) => {
                 self.phase = Phase::Connecting;
                 vec![Command::Connect]
             }
@@ -377,5 +391,31 @@ mod tests {
         let commands = viewer.handle(Event::Room(RoomState::Offline), 0.0);
         assert_eq!(commands[0], Command::Forget);
         assert_eq!(viewer.phase(), &Phase::Waiting);
+    }
+
+    #[test]
+    fn a_room_with_b_frames_is_tried_again_until_they_are_gone() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
+        viewer.handle(Event::Room(RoomState::Live), 0.0);
+        let refused = || Event::Refused {
+            status: 406,
+            detail: "The encoder sends B-frames.".into(),
+            retry_after_ms: None,
+        };
+        assert_eq!(
+            viewer.handle(refused(), 0.0),
+            [Command::Disconnect, Command::Retry(5_500)]
+        );
+        assert_eq!(viewer.phase(), &Phase::Unplayable);
+        assert_eq!(viewer.handle(Event::RetryDue, 0.0), [Command::Connect]);
+        viewer.handle(refused(), 0.0);
+        viewer.handle(Event::Room(RoomState::Reconnecting), 0.0);
+        assert_eq!(
+            viewer.handle(Event::Room(RoomState::Live), 0.0),
+            [Command::Connect]
+        );
+        viewer.handle(Event::Playing, 0.0);
+        assert_eq!(viewer.phase(), &Phase::Live);
     }
 }

@@ -5,7 +5,7 @@ use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::room::{RoomKey, RoomState};
+use shared::room::{Ingest, RoomKey, RoomState};
 use wasm_bindgen::JsCast;
 
 use super::peer::LinkState;
@@ -124,8 +124,41 @@ impl Broadcast {
     }
 
     /// The room's state is known.
-    pub fn room_is(self, state: RoomState) {
-        self.handle(Event::Room(state));
+    pub fn room_is(self, state: RoomState, ingest: Option<Ingest>) {
+        self.handle(Event::Room(state, ingest));
+    }
+
+    /// Makes a room called `title` for streaming software; this page sends nothing itself.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn prepare(self, title: String) -> Result<(), ApiError> {
+        self.link.try_update_value(|link| link.title = title);
+        self.create_room().await.map(|_| ())
+    }
+
+    /// Voids the room's stream key and remembers the new one. Whoever publishes is cut off.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn rotate_stream_key(self) -> Result<(), ApiError> {
+        let Some(mut room) = self.room.try_get_untracked().flatten() else {
+            return Ok(());
+        };
+        let token = room.secrets.host_token.clone();
+        room.secrets
+            .rotate(api::rotate_stream_key(&room.key, &token).await?);
+        storage::set_host_secrets(&room.key, &room.secrets);
+        self.room.try_set(Some(room));
+        Ok(())
+    }
+
+    /// How long a packet takes to the server and back, in milliseconds, where the browser knows.
+    pub fn round_trip(self) -> impl Future<Output = Option<u32>> {
+        let asked = self
+            .link
+            .try_with_value(|link| link.publisher.as_ref().map(Publisher::round_trip));
+        async move { asked.flatten()?.await }
     }
 
     /// Switches the camera or the microphone, live or not.
@@ -281,10 +314,7 @@ impl Broadcast {
             }
             error => error,
         })?;
-        let secrets = HostSecrets {
-            host_token: created.host_token,
-            stream_key: created.stream_key,
-        };
+        let secrets = HostSecrets::of(&created);
         storage::set_host_secrets(&created.room.key, &secrets);
         let room = HostedRoom {
             key: created.room.key,

@@ -90,6 +90,27 @@ impl Peer {
         Ok(description.sdp())
     }
 
+    /// The time to the other side and back on the path in use, in milliseconds (the member
+    /// `currentRoundTripTime` of W3C's webrtc-stats).
+    pub(super) fn round_trip(&self) -> impl Future<Output = Option<u32>> + use<> {
+        let asked = JsFuture::from(self.connection.get_stats());
+        async move {
+            let report: js_sys::Map = asked.await.ok()?.unchecked_into();
+            let mut seconds = None;
+            report.for_each(&mut |entry, _| {
+                let member = |name: &str| js_sys::Reflect::get(&entry, &name.into()).ok();
+                let is_path = member("type").is_some_and(|kind| kind == "candidate-pair")
+                    && member("nominated").is_some_and(|nominated| nominated.is_truthy());
+                if is_path {
+                    seconds = member("currentRoundTripTime")
+                        .and_then(|time| time.as_f64())
+                        .or(seconds);
+                }
+            });
+            seconds.map(|seconds| (seconds * 1_000.0).round() as u32)
+        }
+    }
+
     pub(super) async fn accept(&self, answer: &str) -> Result<(), ApiError> {
         let description = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
         description.set_sdp(answer);

@@ -95,6 +95,11 @@ impl Publisher {
         }
     }
 
+    /// How long a packet takes to the server and back, in milliseconds, where the browser knows.
+    pub(super) fn round_trip(&self) -> impl Future<Output = Option<u32>> + use<> {
+        self.peer.round_trip()
+    }
+
     /// Ends the broadcast's session at once.
     pub(super) async fn end(self) {
         self.session.delete().await;

@@ -2,6 +2,10 @@
 
 // `#[component]` makes a public type of a component's properties, whoever may see the component.
 #[allow(unreachable_pub)]
+mod encoder;
+#[allow(unreachable_pub)]
+mod health_panel;
+#[allow(unreachable_pub)]
 mod on_air;
 #[allow(unreachable_pub)]
 mod setup;
@@ -15,19 +19,20 @@ use leptos_meta::Title;
 use leptos_router::NavigateOptions;
 use leptos_router::components::A;
 use leptos_router::hooks::{use_navigate, use_params_map};
-use shared::room::{Room, RoomKey, RoomState};
+use shared::room::{Ingest, Room, RoomKey, RoomState};
 
 use crate::api::{self, ApiError};
-use crate::browser;
 use crate::capture::{Choice, Kind, Sources};
 use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
 use crate::logic::publisher::Phase;
+use crate::logic::studio::{self, Program, Way};
 use crate::realtime::RoomFeed;
 use crate::storage;
 use crate::webrtc::{Broadcast, HostedRoom};
 
+use encoder::{Relay, Waiting};
 use on_air::{Controls, OnAir, Preview};
 use setup::Setup;
 use summary::Summary;
@@ -58,16 +63,34 @@ struct Desk {
     /// The room as it was last, for the summary.
     last: RwSignal<Option<Room>>,
     title: RwSignal<String>,
+    way: RwSignal<Way>,
+    program: Memo<Program>,
+}
+
+/// Where the picture of the studio comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Picture {
+    Camera,
+    Relay,
+    None,
 }
 
 /// `/live` and `/live/{key}`.
 #[component]
 pub fn Studio() -> impl IntoView {
     let sources = Sources::new();
+    let (broadcast, feed) = (Broadcast::new(sources), RoomFeed::new());
+    let way = RwSignal::new(Way::default());
+    let program = Memo::new(move |_| {
+        let has_room = broadcast.room().is_some();
+        studio::program(&broadcast.phase(), has_room, feed.state(), way.get())
+    });
     let desk = Desk {
         sources,
-        broadcast: Broadcast::new(sources),
-        feed: RoomFeed::new(),
+        broadcast,
+        feed,
+        way,
+        program,
         video: NodeRef::new(),
         visit: RwSignal::new(Visit::Loading),
         last: RwSignal::new(None),
@@ -78,10 +101,15 @@ pub fn Studio() -> impl IntoView {
     desk.show_the_preview();
 
     let phase = desk.broadcast;
+    let is_waiting = Memo::new(move |_| way.get() == Way::Encoder && broadcast.room().is_some());
     let state = move || match (desk.visit.get(), phase.phase()) {
         (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
         (Visit::Guest(_) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => "error",
-        (Visit::Loading, _) | (_, Phase::Setup) => "setup",
+        (Visit::Loading, _) => "setup",
+        _ if program.get() == Program::Encoder => "live",
+        _ if program.get() == Program::EncoderLost => "reconnecting",
+        (_, Phase::Setup | Phase::TakenOver) if is_waiting.get() => "waiting",
+        (_, Phase::Setup | Phase::TakenOver) => "setup",
         (_, Phase::Connecting) => "connecting",
         (_, Phase::Live | Phase::Ending) => "live",
         (_, Phase::Reconnecting { .. }) => "reconnecting",
@@ -96,8 +124,11 @@ pub fn Studio() -> impl IntoView {
                 .unwrap_or(true)
     };
     let is_ended = Memo::new(move |_| matches!(phase.phase(), Phase::Ended(_)));
-    let has_room = Memo::new(move |_| {
-        phase.room().is_some() && !matches!(phase.phase(), Phase::Setup | Phase::Connecting)
+    let on_air = Memo::new(move |_| program.get() != Program::Nobody);
+    let picture = Memo::new(move |_| match (program.get(), way.get()) {
+        (Program::Encoder | Program::EncoderLost, _) => Picture::Relay,
+        (Program::Nobody, Way::Encoder) => Picture::None,
+        _ => Picture::Camera,
     });
     view! {
         <Title text="Studio · Golive" />
@@ -109,16 +140,30 @@ pub fn Studio() -> impl IntoView {
                 }
                 Visit::Loading | Visit::Host => {
                     view! {
-                        <main class="studio-main" class:on-air=has_room>
+                        <main class="studio-main" class:on-air=on_air>
                             <div class="stage">
-                                <Preview desk />
-                                <Controls desk />
-                                <Show when=move || has_room.get()>
+                                {move || match picture.get() {
+                                    Picture::Camera => {
+                                        view! {
+                                            <Preview desk />
+                                            <Controls desk />
+                                        }
+                                            .into_any()
+                                    }
+                                    Picture::None => view! { <Waiting desk /> }.into_any(),
+                                    Picture::Relay => {
+                                        broadcast
+                                            .room_untracked()
+                                            .map(|room| view! { <Relay desk key=room.key /> })
+                                            .into_any()
+                                    }
+                                }}
+                                <Show when=move || on_air.get()>
                                     <OnAir desk />
                                 </Show>
                             </div>
                             <Show
-                                when=move || has_room.get()
+                                when=move || on_air.get()
                                 fallback=move || view! { <Setup desk /> }
                             >
                                 <ChatPanel feed=desk.feed host=true />
@@ -229,6 +274,7 @@ impl Desk {
         self.feed.leave();
         self.last.set(None);
         self.broadcast.reset();
+        self.way.set(Way::Camera);
         match key {
             None => {
                 self.visit.set(Visit::Host);
@@ -271,8 +317,13 @@ impl Desk {
         if self.visit.is_disposed() {
             return Visit::Loading;
         }
+        let uses_encoder = room.ingest == Some(Ingest::Rtmp) || storage::uses_encoder(&key);
         self.broadcast.set_room(HostedRoom { key, secrets });
         self.visit.set(Visit::Host);
+        if uses_encoder {
+            self.use_encoder();
+            return Visit::Host;
+        }
         if self.open_sources().await && goes_on {
             self.broadcast.resume();
         }
@@ -289,7 +340,12 @@ impl Desk {
             let Some(room) = self.feed.room.get() else {
                 return;
             };
-            self.broadcast.room_is(room.state);
+            self.broadcast.room_is(room.state, room.ingest);
+            let is_idle =
+                untrack(|| matches!(self.broadcast.phase(), Phase::Setup | Phase::TakenOver));
+            if is_idle && room.ingest == Some(Ingest::Rtmp) {
+                self.use_encoder();
+            }
             // An ended room has nobody in it: the figures before that are the broadcast's.
             self.last.set(Some(room));
         });
@@ -308,7 +364,53 @@ impl Desk {
         spawn_local(self.broadcast.switch_device(kind, choice));
     }
 
+    fn choose_way(self, way: Way) {
+        match way {
+            Way::Camera => {
+                self.way.set(way);
+                self.remember_way();
+                spawn_local(async move {
+                    self.open_sources().await;
+                });
+            }
+            Way::Encoder => self.use_encoder(),
+        }
+    }
+
+    /// Leaves camera and microphone to streaming software: some systems give them to one program alone.
+    fn use_encoder(self) {
+        self.way.try_set(Way::Encoder);
+        self.sources.close();
+        self.remember_way();
+    }
+
+    fn remember_way(self) {
+        if let (Some(room), Some(way)) = (
+            self.broadcast.room_untracked(),
+            self.way.try_get_untracked(),
+        ) {
+            storage::set_uses_encoder(&room.key, way == Way::Encoder);
+        }
+    }
+
+    /// Broadcasts from here again, in place of the software.
+    fn take_back(self) {
+        spawn_local(async move {
+            if self.open_sources().await {
+                self.way.try_set(Way::Camera);
+                self.start();
+            }
+        });
+    }
+
     fn start(self) {
+        self.remember_way();
+        let title = self.remember_title();
+        self.broadcast.start(title);
+    }
+
+    /// The title as it was typed, or one for a broadcast that was given none.
+    fn remember_title(self) -> String {
         let title = self.title.get_untracked();
         let title = title.trim();
         storage::set(storage::TITLE, title);
@@ -319,12 +421,6 @@ impl Desk {
         }
         .to_owned();
         self.title.set(title.clone());
-        self.broadcast.start(title);
-    }
-
-    fn watch_url(self) -> Option<String> {
-        self.broadcast
-            .room()
-            .map(|room| format!("{}/room/{}", browser::origin(), room.key))
+        title
     }
 }

@@ -5,6 +5,9 @@ use leptos::task::spawn_local;
 use shared::room::Room;
 
 use super::Desk;
+use super::encoder::{Fields, TakenOver};
+use super::health_panel::HealthPanel;
+use crate::browser;
 use crate::capture::Kind;
 use crate::clock;
 use crate::components::banner::{Banner, ErrorNote};
@@ -20,6 +23,7 @@ use crate::components::share_card::ShareCard;
 use crate::components::stat::Figure;
 use crate::logic::number;
 use crate::logic::publisher::Phase;
+use crate::logic::studio::Program;
 
 /// What the broadcaster sees of themselves.
 #[component]
@@ -190,6 +194,7 @@ pub(super) fn Controls(desk: Desk) -> impl IntoView {
                 detail="Everybody's picture stops, and the room is closed. A new broadcast gets a new link."
                 confirm="End broadcast"
                 cancel="Keep going"
+                test="confirm-end"
                 on_confirm=move |()| broadcast.end()
             />
         </div>
@@ -210,12 +215,16 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
     };
     let since = Signal::derive(move || feed.room.with(|room| room.as_ref()?.started_at));
     let likes = move || number::compact(feed.likes.with(crate::logic::likes::LikeCounter::shown));
+    let here = Memo::new(move |_| desk.program.get() == Program::Here);
     let failed = Signal::derive(move || match broadcast.phase() {
         Phase::Failed(sentence) => Some(sentence),
         _ => None,
     });
     view! {
         <h1 class="on-air-title">{desk.title}</h1>
+        <Show when=move || broadcast.phase() == Phase::TakenOver>
+            <TakenOver desk />
+        </Show>
         <ErrorNote text=failed test="error" />
         <Show when=move || failed.get().is_some()>
             <button type="button" class="button primary" on:click=move |_| broadcast.resume()>
@@ -236,19 +245,44 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
                 {likes}
             </Figure>
         </dl>
-        {move || desk.watch_url().map(|url| view! { <ShareCard url /> })}
-        <section class="card devices" aria-label="Devices">
-            <DevicePicker
-                kind=Kind::Camera
-                sources
-                on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
-            />
-            <DevicePicker
-                kind=Kind::Microphone
-                sources
-                on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
-            />
-            <MicMeter sources />
-        </section>
+        <HealthPanel desk />
+        {move || {
+            broadcast
+                .room()
+                .map(|room| {
+                    let (origin, key) = (browser::origin(), room.key);
+                    view! {
+                        <ShareCard
+                            url=format!("{origin}/room/{key}")
+                            flv=format!("{origin}/live/{key}.flv")
+                            rtmp=room.secrets.rtmp.and_then(|rtmp| rtmp.play)
+                        />
+                    }
+                })
+        }}
+        <Show
+            when=move || here.get()
+            fallback=move || {
+                view! {
+                    <section class="card">
+                        <Fields desk />
+                    </section>
+                }
+            }
+        >
+            <section class="card devices" aria-label="Devices">
+                <DevicePicker
+                    kind=Kind::Camera
+                    sources
+                    on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+                />
+                <DevicePicker
+                    kind=Kind::Microphone
+                    sources
+                    on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+                />
+                <MicMeter sources />
+            </section>
+        </Show>
     }
 }
