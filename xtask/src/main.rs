@@ -146,6 +146,7 @@ fn bench(sh: &Shell) -> Result<()> {
     for load in [
         &["load-whep"][..],
         &["load-whep", "--", "--churn", "3"],
+        &["load-rtmp", "--", "--slow", "20"],
         &["load-social"],
     ] {
         cmd!(sh, "cargo run --release --package e2e --bin {load...}").run()?;

@@ -28,7 +28,7 @@ use self::peer::{Ground, Peer, internal};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
-use crate::media::stage::Stage;
+use crate::media::stage::{Formats, Stage, Tracks};
 
 /// Where the server listens and where it says it does.
 #[derive(Clone, Debug)]
@@ -164,6 +164,23 @@ impl Server {
             }
         }
     }
+}
+
+/// Reads an offer as [`Server::publish`] and [`Server::watch`] do, without a connection: for fuzzing.
+#[doc(hidden)]
+pub fn read_offer(sdp: &str, formats: &Formats) -> (Option<Tracks>, Option<Tracks>) {
+    let Ok(offer) = Offer::parse(sdp) else {
+        return (None, None);
+    };
+    let published = offer.publishes().ok();
+    if published.is_some() {
+        let _ = codecs::for_publisher(&offer);
+    }
+    let watched = offer.watches(formats).ok();
+    if watched.is_some() {
+        let _ = codecs::for_viewer(&ViewerCodecs::choose(&offer, formats.video.as_deref()));
+    }
+    (published, watched)
 }
 
 impl Drop for Server {

@@ -20,23 +20,24 @@ pub const FRAME_RATE: u32 = 30;
 pub const SOUND_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Pictures from one keyframe to the next: 2 s.
-const KEYFRAME_INTERVAL: u32 = 2 * FRAME_RATE;
+pub(super) const KEYFRAME_INTERVAL: u32 = 2 * FRAME_RATE;
 /// A keyframe is about eight times as large as the pictures after it, and together they are 2 Mbit/s.
-const KEYFRAME_BYTES: usize = 60_000;
-const PICTURE_BYTES: usize = (500_000 - KEYFRAME_BYTES) / (KEYFRAME_INTERVAL as usize - 1);
+pub(super) const KEYFRAME_BYTES: usize = 60_000;
+pub(super) const PICTURE_BYTES: usize =
+    (500_000 - KEYFRAME_BYTES) / (KEYFRAME_INTERVAL as usize - 1);
 /// 64 kbit/s.
 const SOUND_BYTES: usize = 160;
 /// Largest RTP packet.
 const MTU: usize = 1_200;
 
 /// Constrained baseline, level 3.1, 1280x720, output in decoding order.
-const SPS: &[u8] = &[
+pub(super) const SPS: &[u8] = &[
     0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
 ];
-const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+pub(super) const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
 /// NAL header and the beginning of the slice header, of an IDR picture and of one that refers to it.
-const IDR_SLICE: &[u8] = &[0x65, 0x88, 0x84];
-const SLICE: &[u8] = &[0x41, 0x9a, 0x02];
+pub(super) const IDR_SLICE: &[u8] = &[0x65, 0x88, 0x84];
+pub(super) const SLICE: &[u8] = &[0x41, 0x9a, 0x02];
 /// Opus: 20 ms of CELT, full band, stereo, one frame (RFC 6716 section 3.1).
 const OPUS_TOC: u8 = 0xfc;
 
