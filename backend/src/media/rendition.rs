@@ -187,3 +187,170 @@ impl Stage {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::access_unit::{AudioFormat, TrackKind};
+    use super::super::h264::VideoFormat;
+    use super::super::h264::tests::{PPS, SPS_BASELINE};
+    use super::super::stage::{NewUnit, Publication, Tracks};
+    use super::super::time::MediaTime;
+    use super::*;
+
+    const ANY_AGE: Start = Start::Newest {
+        max_age: Duration::MAX,
+    };
+    const BOTH: Tracks = Tracks {
+        video: true,
+        audio: true,
+    };
+    /// 20 ms of silence in stereo (RFC 6716 section 3.1).
+    const SILENCE: &[u8] = &[0xfc, 0xff, 0xfe];
+
+    fn picture(at_ms: i64, keyframe: bool) -> NewUnit {
+        let (sps, pps) = (Bytes::from_static(SPS_BASELINE), Bytes::from_static(PPS));
+        let at = MediaTime::from_micros(at_ms * 1_000);
+        NewUnit {
+            format: Format::Video(Arc::new(VideoFormat::parse(sps, pps).unwrap())),
+            dts: at,
+            pts: at,
+            keyframe,
+            data: Bytes::from_static(b"picture"),
+        }
+    }
+
+    fn sound(at_ms: i64) -> NewUnit {
+        NewUnit {
+            format: Format::Audio(AudioFormat::Opus { channels: 2 }),
+            data: Bytes::from_static(SILENCE),
+            ..picture(at_ms, false)
+        }
+    }
+
+    /// A keyframe, and sound for so many milliseconds.
+    fn perform(publication: &Publication, from_ms: i64, ms: i64) {
+        publication.write(picture(from_ms, true)).unwrap();
+        for at in (from_ms..from_ms + ms).step_by(20) {
+            publication.write(sound(at)).unwrap();
+        }
+    }
+
+    async fn settle() {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn codecs(subscription: &mut Subscription<AccessUnit>) -> Vec<&'static str> {
+        let units = std::iter::from_fn(|| subscription.try_next());
+        let codec = |unit: &AccessUnit| match &unit.format {
+            Format::Video(_) => "H.264",
+            Format::Audio(audio) => audio.codec_name(),
+        };
+        units.map(|delivery| codec(&delivery.unit)).collect()
+    }
+
+    #[tokio::test]
+    async fn all_who_want_a_codec_hold_the_same_rendition() {
+        let stage = Arc::new(Stage::default());
+        let (a, b) = (
+            stage.rendition(AudioCodec::Aac),
+            stage.rendition(AudioCodec::Aac),
+        );
+        assert!(Arc::ptr_eq(&a, &b));
+        assert!(!Arc::ptr_eq(&a, &stage.rendition(AudioCodec::Opus)));
+    }
+
+    #[tokio::test]
+    async fn a_rendition_ends_with_the_last_who_holds_it() {
+        let stage = Arc::new(Stage::default());
+        let (a, b) = (
+            stage.rendition(AudioCodec::Aac),
+            stage.rendition(AudioCodec::Aac),
+        );
+        let task = a.task.clone();
+        drop(a);
+        settle().await;
+        assert!(!task.is_finished());
+        drop(b);
+        settle().await;
+        assert!(task.is_finished());
+    }
+
+    #[tokio::test]
+    async fn what_has_the_codec_already_passes_through_as_it_is() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let rendition = stage.rendition(AudioCodec::Opus);
+        let (mut there, mut here) = (stage.subscribe(ANY_AGE), rendition.subscribe(ANY_AGE));
+        perform(&publication, 0, 100);
+        settle().await;
+        while let Some(original) = there.try_next() {
+            let passed = here.try_next().unwrap();
+            assert!(Arc::ptr_eq(&original.unit, &passed.unit));
+        }
+    }
+
+    #[tokio::test]
+    async fn sound_in_another_codec_is_transcoded_and_pictures_are_not() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let rendition = stage.rendition(AudioCodec::Aac);
+        let mut player = rendition.subscribe(ANY_AGE);
+        perform(&publication, 0, 200);
+        settle().await;
+        let codecs = codecs(&mut player);
+        assert_eq!(codecs[0], "H.264");
+        assert!(codecs.len() > 8, "{codecs:?}");
+        assert!(codecs[1..].iter().all(|&codec| codec == "AAC"));
+        let formats = rendition.formats().borrow().clone();
+        assert_eq!(formats.audio.unwrap().codec(), AudioCodec::Aac);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_late_starts_at_the_newest_keyframe_at_once() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        perform(&publication, 0, 1_000);
+        perform(&publication, 1_000, 300);
+        // Nothing is waited for.
+        let rendition = stage.rendition(AudioCodec::Aac);
+        let mut player = rendition.subscribe(ANY_AGE);
+        let first = player.try_next().unwrap().unit;
+        assert_eq!(first.format.kind(), TrackKind::Video);
+        assert!(codecs(&mut player).contains(&"AAC"));
+    }
+
+    #[tokio::test]
+    async fn nobody_starts_in_a_broadcast_that_was_left() {
+        let stage = Arc::new(Stage::default());
+        let publication = stage.publish(BOTH);
+        let rendition = stage.rendition(AudioCodec::Aac);
+        perform(&publication, 0, 100);
+        settle().await;
+        drop(publication);
+        settle().await;
+        assert!(rendition.subscribe(ANY_AGE).try_next().is_none());
+        assert_eq!(*rendition.formats().borrow(), Formats::default());
+    }
+
+    #[tokio::test]
+    async fn sound_of_the_next_publisher_has_nothing_of_the_one_before() {
+        let stage = Arc::new(Stage::default());
+        let first = stage.publish(BOTH);
+        let rendition = stage.rendition(AudioCodec::Aac);
+        let mut player = rendition.subscribe(ANY_AGE);
+        perform(&first, 0, 100);
+        settle().await;
+        let second = stage.publish(BOTH);
+        perform(&second, 0, 100);
+        settle().await;
+        let units: Vec<_> = std::iter::from_fn(|| player.try_next()).collect();
+        assert!(units.is_sorted_by_key(|delivery| delivery.unit.epoch));
+        let epochs = units.iter().map(|delivery| delivery.unit.epoch.0);
+        let of_second = epochs.filter(|&epoch| epoch == 2).count();
+        assert!(of_second > 2);
+    }
+}
