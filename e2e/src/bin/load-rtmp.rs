@@ -1,6 +1,7 @@
 //! Loads servers with players of one broadcast by RTMP and HTTP-FLV, and tells what a player costs: Golive's,
 //! and nginx's to compare with.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,7 +130,9 @@ async fn main() -> Result<()> {
 
 /// Measures every server with so many players, one after the other. Answers what went wrong.
 async fn compare(arguments: &Arguments, table: &Table, players: usize) -> Result<Vec<String>> {
-    let (mut nginx, mut verdicts, mut failures) = (None, Vec::new(), Vec::new());
+    // nginx's CPU, with as many slow players as Golive had.
+    let mut nginx = HashMap::new();
+    let (mut verdicts, mut failures) = (Vec::new(), Vec::new());
     for contest in contests(arguments, players) {
         let Some(mut figures) = measure(arguments, contest).await? else {
             println!(
@@ -139,11 +142,12 @@ async fn compare(arguments: &Arguments, table: &Table, players: usize) -> Result
         };
         table.row(&contest.cells(&mut figures));
         match contest.software {
-            Software::Nginx if contest.slow == 0 => nginx = Some(figures),
-            Software::Nginx => {}
+            Software::Nginx => {
+                nginx.insert(contest.slow, figures.cpu);
+            }
             Software::Golive => {
                 failures.extend(contest.failures(&figures));
-                verdicts.extend(contest.verdicts(&mut figures, nginx.as_mut()));
+                verdicts.extend(contest.verdicts(&mut figures, nginx.get(&contest.slow)));
             }
         }
     }
@@ -255,8 +259,9 @@ impl Contest {
         format!("{} {protocol}", self.software)
     }
 
+    /// A player's share, whether it keeps up or not.
     fn each(self, total: f64) -> f64 {
-        total / ratio(self.players.max(1) as u64, 1)
+        total / ratio((self.players + self.slow) as u64, 1).max(1.0)
     }
 
     /// In KiB.
@@ -309,7 +314,7 @@ impl Contest {
     }
 
     /// What is expected of Golive, and whether it is so.
-    fn verdicts(self, figures: &mut Figures, nginx: Option<&mut Figures>) -> Vec<String> {
+    fn verdicts(self, figures: &mut Figures, nginx: Option<&f64>) -> Vec<String> {
         let memory = self.memory_each(figures) * 1.024;
         let (cpu, given_up) = (figures.cpu, figures.given_up);
         let seen = &mut figures.seen;
@@ -335,7 +340,7 @@ impl Contest {
             ),
         ];
         if let Some(nginx) = nginx {
-            let share = cpu / nginx.cpu;
+            let share = cpu / nginx;
             let verdict = format!("CPU {share:.2} of nginx's, at most 1");
             verdicts.insert(0, (verdict, share <= 1.0));
         }

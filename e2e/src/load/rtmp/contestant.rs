@@ -24,7 +24,7 @@ pub struct Contestant {
 }
 
 enum Running {
-    Golive(Box<Server>),
+    Golive(Server),
     Nginx(Nginx),
 }
 
@@ -55,7 +55,7 @@ impl Contestant {
                 server: server.authority().parse()?,
                 path: format!("/live/{key}.flv"),
             }),
-            running: Running::Golive(Box::new(server)),
+            running: Running::Golive(server),
         })
     }
 
