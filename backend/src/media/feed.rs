@@ -19,8 +19,10 @@ use super::rendition::Rendition;
 use super::stage::{Formats, Stage};
 use super::time::MediaTime;
 
-/// Shortest time between two batches, and the longest that sound waits for a picture.
+/// Shortest time between two batches with pictures.
 const GATHER: Duration = Duration::from_millis(30);
+/// Longest that sound waits for a picture: a little more than there is between two pictures.
+const SOUND_WAITS: Duration = Duration::from_millis(45);
 /// A picture that comes this much before [`GATHER`] is over goes at once: frame intervals jitter.
 const JITTER: Duration = Duration::from_millis(8);
 /// A batch is handed on when it has reached this size, in bytes.
@@ -154,7 +156,7 @@ struct Mixer<M: Muxer> {
     opened: Formats,
     opening: Option<Arc<M::Batch>>,
     pending: Option<Pending>,
-    handed_on: Instant,
+    picture_handed_on: Instant,
     keyframe: Instant,
 }
 
@@ -176,7 +178,7 @@ impl<M: Muxer> Mixer<M> {
             opened: Formats::default(),
             opening: None,
             pending: None,
-            handed_on: now,
+            picture_handed_on: now,
             keyframe: now,
         }
     }
@@ -236,13 +238,17 @@ impl<M: Muxer> Mixer<M> {
         let pending = self.pending.get_or_insert(Pending {
             time: unit.dts,
             random_access: unit.random_access,
-            due: now + GATHER,
+            due: now + if is_picture { GATHER } else { SOUND_WAITS },
         });
         pending.time = pending.time.max(unit.dts);
         self.muxer.push(unit);
         // A picture never waits, unless pictures come faster than they are handed on; sound waits for one.
-        let rested = now.saturating_duration_since(self.handed_on) + JITTER >= GATHER;
-        if (is_picture && rested) || self.muxer.size() >= BATCH_BYTES {
+        // Only pictures count: sound that went alone must not make the next picture wait, and all after it.
+        let rested = now.saturating_duration_since(self.picture_handed_on) + JITTER >= GATHER;
+        if is_picture && rested {
+            self.picture_handed_on = now;
+            self.hand_on();
+        } else if self.muxer.size() >= BATCH_BYTES {
             self.hand_on();
         }
     }
@@ -251,7 +257,6 @@ impl<M: Muxer> Mixer<M> {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        self.handed_on = Instant::now();
         let opening = pending.random_access.then(|| self.opening());
         let size = self.muxer.size();
         self.runs.publish(Arc::new(Run {
@@ -394,7 +399,38 @@ mod tests {
         let began = Instant::now();
         let first = player.next().await.unwrap().unit;
         assert_eq!(first.opening.as_deref().unwrap(), "audio ");
-        assert!(began.elapsed() <= GATHER + Duration::from_millis(1));
+        assert!(began.elapsed() <= SOUND_WAITS + Duration::from_millis(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pictures_do_not_wait_whenever_sound_comes_in_between() {
+        for sound_after in [1, 10, 20, 32] {
+            let (feeds, stage) = (Feeds::<Letters>::default(), Arc::new(Stage::default()));
+            let publication = stage.publish(BOTH);
+            let feed = feeds.of(&stage);
+            let mut player = feed.subscribe();
+            wait(100).await;
+            for n in 0..20 {
+                publication.write(picture(n * 33, n == 0)).unwrap();
+                let began = Instant::now();
+                while !player
+                    .next()
+                    .await
+                    .unwrap()
+                    .unit
+                    .batch
+                    .ends_with(['K', 'p'])
+                {}
+                assert_eq!(
+                    began.elapsed(),
+                    Duration::ZERO,
+                    "{sound_after} ms, picture {n}"
+                );
+                wait(sound_after).await;
+                publication.write(sound(n * 33)).unwrap();
+                wait(33 - sound_after).await;
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
