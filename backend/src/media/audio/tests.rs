@@ -320,9 +320,7 @@ fn a_format_may_change_in_mid_stream() {
     }
     let output = transcode(AudioCodec::Opus, &input);
     assert!(
-        steps(&output)
-            .iter()
-            .all(|&step| step >= 0 && step < 45_000),
+        steps(&output).iter().all(|step| (0..45_000).contains(step)),
         "{:?}",
         steps(&output)
     );

@@ -68,12 +68,12 @@ impl Transcoder {
             Step::Restart => self.restart(format, unit.pts, &mut output),
             _ => {}
         }
-        if let Some(chain) = &mut self.chain {
-            if let Err(error) = chain.take(&unit.data, step, &mut output) {
-                self.corrupt += 1;
-                if self.corrupt.is_power_of_two() {
-                    tracing::debug!(%error, corrupt = self.corrupt, "sound that cannot be decoded");
-                }
+        if let Some(chain) = &mut self.chain
+            && let Err(error) = chain.take(&unit.data, step, &mut output)
+        {
+            self.corrupt += 1;
+            if self.corrupt.is_power_of_two() {
+                tracing::debug!(%error, corrupt = self.corrupt, "sound that cannot be decoded");
             }
         }
         for unit in &mut output.units {

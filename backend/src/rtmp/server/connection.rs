@@ -94,7 +94,7 @@ impl Connection {
                 tracing::warn!(peer = %self.peer, "RTMP connection cut: {over}");
             }
             Err(Over::Io(error)) => {
-                tracing::debug!(peer = %self.peer, %error, "RTMP connection lost")
+                tracing::debug!(peer = %self.peer, %error, "RTMP connection lost");
             }
         }
         self.say_goodbye().await;
