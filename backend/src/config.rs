@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::limits::flags::LimitFlags;
 use crate::rooms::registry::Limits;
 use crate::rooms::secret;
+use crate::tls::flags::TlsFlags;
 
 /// A live broadcast server: go live from a browser tab, watch in another.
 #[derive(Clone, Debug, Parser)]
@@ -19,7 +21,7 @@ pub struct Config {
         long,
         env = "GOLIVE_HTTP",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:3000"
+        default_value = "[::]:3000"
     )]
     pub http: SocketAddr,
 
@@ -28,7 +30,7 @@ pub struct Config {
         long,
         env = "GOLIVE_RTMP",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:1935"
+        default_value = "[::]:1935"
     )]
     pub rtmp: SocketAddr,
 
@@ -37,7 +39,7 @@ pub struct Config {
         long,
         env = "GOLIVE_WEBRTC",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:8189"
+        default_value = "[::]:8189"
     )]
     pub webrtc: SocketAddr,
 
@@ -108,6 +110,14 @@ pub struct Config {
         default_value_t = 1_000
     )]
     pub max_viewers_per_room: usize,
+
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsFlags,
+
+    /// Limits for strangers.
+    #[command(flatten)]
+    pub strangers: LimitFlags,
 
     /// What to log: a level, or levels per part (`info,golive::web=debug`)
     #[arg(
@@ -215,9 +225,9 @@ mod tests {
     #[test]
     fn without_flags_everything_has_its_default() {
         let config = parse(&[]);
-        assert_eq!(config.http.to_string(), "0.0.0.0:3000");
-        assert_eq!(config.rtmp.to_string(), "0.0.0.0:1935");
-        assert_eq!(config.webrtc.to_string(), "0.0.0.0:8189");
+        assert_eq!(config.http.to_string(), "[::]:3000");
+        assert_eq!(config.rtmp.to_string(), "[::]:1935");
+        assert_eq!(config.webrtc.to_string(), "[::]:8189");
         assert_eq!(config.legacy, Switch::On);
         assert_eq!(config.limits().grace, Duration::from_secs(15));
     }

@@ -9,6 +9,7 @@ mod legacy;
 mod links;
 mod page;
 pub mod problem;
+pub mod server;
 pub mod sessions;
 mod whep;
 mod whip;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod acme;
 mod api;
 mod health;
 mod page;
@@ -9,6 +10,7 @@ mod sessions;
 mod social;
 mod social_limits;
 mod support;
+mod tls;
 #[path = "../webrtc/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of WebRTC")]
 mod webrtc_client;

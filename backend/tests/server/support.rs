@@ -34,20 +34,16 @@ impl Server {
     }
 
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
-        let ports = [
-            "golive",
-            "--http",
-            "127.0.0.1:0",
-            "--webrtc",
-            "127.0.0.1:0",
-            "--rtmp",
-            "127.0.0.1:0",
-        ];
-        let config = Config::try_parse_from([&ports, flags].concat()).unwrap();
         Self {
-            app: App::start(config).await.unwrap(),
+            app: App::start(config(flags)).await.unwrap(),
             http: Client::new(),
         }
+    }
+
+    /// What a server says that does not start.
+    pub(crate) async fn refused_start(flags: &[&str]) -> String {
+        let started = App::start(config(flags)).await;
+        started.err().expect("it does not start").to_string()
     }
 
     pub(crate) fn authority(&self) -> String {
@@ -123,6 +119,19 @@ impl Server {
     pub(crate) async fn stop(self) {
         self.app.stop().await;
     }
+}
+
+fn config(flags: &[&str]) -> Config {
+    let ports = [
+        "golive",
+        "--http",
+        "127.0.0.1:0",
+        "--webrtc",
+        "127.0.0.1:0",
+        "--rtmp",
+        "127.0.0.1:0",
+    ];
+    Config::try_parse_from([&ports, flags].concat()).unwrap()
 }
 
 /// Checks a refusal: its status, its form, and that it says something. Gives its sentence.

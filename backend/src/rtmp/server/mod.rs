@@ -55,7 +55,7 @@ impl Server {
             tokio::select! {
                 () = stopping.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, &mut connections),
+                    Ok((stream, peer)) => self.admit(stream, tcp::canonical(peer), &mut connections),
                     Err(error) => {
                         tracing::warn!(%error, "an RTMP connection could not be accepted");
                         tokio::time::sleep(ACCEPT_RETRY).await;
