@@ -122,7 +122,9 @@ impl Problem {
             Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
             Self::NoRoom(NoRoom::TooMany) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Closed(_) => StatusCode::GONE,
-            Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
+            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
+                StatusCode::NOT_ACCEPTABLE
+            }
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Offer(_) | Self::NotText => StatusCode::BAD_REQUEST,
             Self::WrongType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
