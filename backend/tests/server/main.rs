@@ -4,6 +4,8 @@
 
 mod api;
 mod health;
+mod moderation;
+mod moderation_limits;
 mod page;
 mod sessions;
 mod social;
