@@ -5,6 +5,8 @@
 mod acme;
 mod api;
 mod health;
+mod moderation;
+mod moderation_limits;
 mod page;
 mod security;
 mod sessions;

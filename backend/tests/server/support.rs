@@ -12,10 +12,10 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use shared::api::{CreatedRoom, Problem};
 use shared::room::{Room, RoomState};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
 /// Long enough for anything that is going to happen.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -161,22 +161,38 @@ pub(crate) struct Socket {
 impl Socket {
     /// A client of today.
     pub(crate) async fn connect(server: &Server) -> Self {
-        let mut socket = Self::open(server, "EIO=4&transport=websocket").await;
-        socket.send("40").await;
+        Self::connect_from(server, "127.0.0.1").await
+    }
+
+    /// The same, from an address of the client's choice.
+    pub(crate) async fn connect_from(server: &Server, from: &str) -> Self {
+        let mut socket = Self::dial(server, from).await;
         socket.opened().await;
+        socket
+    }
+
+    /// The same, but whether it is let in is not known yet.
+    pub(crate) async fn dial(server: &Server, from: &str) -> Self {
+        let mut socket = Self::open(server, from, "EIO=4&transport=websocket").await;
+        socket.send("40").await;
         socket
     }
 
     /// A client of 2016, which does not say what it speaks.
     pub(crate) async fn connect_2016(server: &Server) -> Self {
-        let mut socket = Self::open(server, "transport=websocket").await;
+        let mut socket = Self::open(server, "127.0.0.1", "transport=websocket").await;
         socket.opened().await;
         socket
     }
 
-    async fn open(server: &Server, query: &str) -> Self {
+    async fn open(server: &Server, from: &str, query: &str) -> Self {
         let url = format!("ws://{}/socket.io/?{query}", server.authority());
-        let (stream, _) = connect_async(url).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        let from = SocketAddr::new(from.parse().unwrap(), 0);
+        socket.bind(from).unwrap();
+        let stream = socket.connect(server.app.http()).await.unwrap();
+        let stream = MaybeTlsStream::Plain(stream);
+        let (stream, _) = client_async(url, stream).await.unwrap();
         Self {
             stream,
             events: VecDeque::new(),
