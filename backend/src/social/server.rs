@@ -21,7 +21,9 @@ use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
 use crate::limits::Strangers;
+use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 
 /// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
 /// ends the connection before the message is in memory.
@@ -96,9 +98,12 @@ impl Social {
         socket.on_fallback(Dispatch {
             social: Arc::clone(self),
             client: Arc::clone(&client),
+            span: session("socket", client.peer),
         });
         let social = Arc::clone(self);
+        METRICS.sockets.inc();
         socket.on_disconnect(move || {
+            METRICS.sockets.dec();
             social.disconnected(&client);
             ready(())
         });

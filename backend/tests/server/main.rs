@@ -5,6 +5,7 @@
 mod acme;
 mod api;
 mod health;
+mod metrics;
 mod page;
 mod security;
 mod sessions;

@@ -54,6 +54,10 @@ impl Server {
         self.app.rtmp()
     }
 
+    pub(crate) fn webrtc(&self) -> SocketAddr {
+        self.app.webrtc().local_addr()
+    }
+
     /// OBS's field "Server".
     pub(crate) fn rtmp_app(&self) -> String {
         format!("rtmp://{}/live", self.rtmp())
