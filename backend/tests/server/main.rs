@@ -5,6 +5,7 @@
 mod acme;
 mod api;
 mod health;
+mod ipv6;
 mod metrics;
 mod page;
 mod security;
