@@ -66,6 +66,12 @@ impl Browser {
         .await
     }
 
+    /// As [`Browser::start`]; it clicks warnings about certificates away, and finds this machine as `name`.
+    pub async fn trusting(name: &str) -> Result<Self> {
+        let rule = format!("--host-resolver-rules=MAP {name} 127.0.0.1");
+        Self::start_with(&["--ignore-certificate-errors", &rule]).await
+    }
+
     async fn start_with(flags: &[&str]) -> Result<Self> {
         let (chromedriver, port) = start_chromedriver().await?;
         let mut capabilities = DesiredCapabilities::chrome();
@@ -327,6 +333,11 @@ impl Browser {
         )
         .await?;
         Ok(())
+    }
+
+    /// What its Content-Security-Policy has kept the page from, since it was loaded.
+    pub async fn violations(&self) -> Result<Value> {
+        self.js("return window.e2e.violations", vec![]).await
     }
 
     /// A picture of the page, in PNG.

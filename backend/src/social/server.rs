@@ -21,7 +21,9 @@ use super::client::Client;
 use super::dispatch::Dispatch;
 use super::network::{Network, client_address};
 use crate::limits::Strangers;
+use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 
 /// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
 /// ends the connection before the message is in memory.
@@ -106,9 +108,12 @@ impl Social {
         socket.on_fallback(Dispatch {
             social: Arc::clone(self),
             client: Arc::clone(&client),
+            span: session("socket", client.peer),
         });
         let social = Arc::clone(self);
+        METRICS.sockets.inc();
         socket.on_disconnect(move || {
+            METRICS.sockets.dec();
             social.disconnected(&client);
             ready(())
         });

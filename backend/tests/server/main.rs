@@ -7,6 +7,8 @@ mod api;
 mod health;
 mod moderation;
 mod moderation_limits;
+mod ipv6;
+mod metrics;
 mod page;
 mod security;
 mod sessions;

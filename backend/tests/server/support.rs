@@ -40,6 +40,20 @@ impl Server {
         }
     }
 
+    /// A server on free ports of this address.
+    pub(crate) async fn start_at(ip: &str) -> Self {
+        let address = format!("{ip}:0");
+        let flags = [
+            "golive", "--http", &address, "--rtmp", &address, "--webrtc", &address,
+        ];
+        Self {
+            app: App::start(Config::try_parse_from(flags).unwrap())
+                .await
+                .unwrap(),
+            http: Client::new(),
+        }
+    }
+
     /// What a server says that does not start.
     pub(crate) async fn refused_start(flags: &[&str]) -> String {
         let started = App::start(config(flags)).await;
@@ -47,11 +61,24 @@ impl Server {
     }
 
     pub(crate) fn authority(&self) -> String {
-        self.app.http().to_string()
+        let address = self.app.http();
+        if address.ip().is_unspecified() {
+            format!("localhost:{}", address.port())
+        } else {
+            address.to_string()
+        }
     }
 
     pub(crate) fn rtmp(&self) -> SocketAddr {
         self.app.rtmp()
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.app.http()
+    }
+
+    pub(crate) fn webrtc(&self) -> SocketAddr {
+        self.app.webrtc().local_addr()
     }
 
     /// OBS's field "Server".
