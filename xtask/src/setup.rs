@@ -12,9 +12,10 @@ use crate::target_dir;
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Programs that building needs, and the Debian packages they come in.
-const BUILD_PROGRAMS: [(&str, &str); 4] = [
+const BUILD_PROGRAMS: [(&str, &str); 5] = [
     ("cc", "build-essential"),
     ("make", "build-essential"),
+    ("cmake", "cmake"),
     ("node", "nodejs"),
     ("npm", "npm"),
 ];

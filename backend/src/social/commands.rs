@@ -50,6 +50,10 @@ impl Social {
             author: client.author(&key, None),
         };
         let address = client.peer.map(|peer| peer.ip());
+        if let Some(address) = address {
+            let taken = self.strangers.rooms.take(address, Instant::now());
+            taken.map_err(Refused::TooFast)?;
+        }
         let room = self
             .rooms
             .create_open(key.clone(), title, client.number, address)?;
@@ -183,7 +187,7 @@ impl Social {
     pub(super) fn disconnected(&self, client: &Client) {
         let mut state = client.state.lock();
         state.gone = true;
-        state.place = None;
+        *client.place.lock() = None;
         for key in state.created.drain(..) {
             if let Some(room) = self
                 .rooms

@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use crate::rooms::room::Room;
 use crate::rooms::viewers::Seat;
-use crate::webrtc::Session;
+use crate::webrtc::{End, Session};
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()
@@ -49,7 +49,7 @@ async fn watch(
     });
     let address = format!("/whep/{}/{}", room.key(), place.id());
     tracing::debug!(room = %room.key(), %peer, "a viewer is connecting");
-    tokio::spawn(tend(answer.session, room, seat, place));
+    tokio::spawn(tend(answer.session, room, peer, seat, place));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 
@@ -77,7 +77,7 @@ async fn trickle(
 
 /// Keeps a viewer's session until it ends or the broadcast does, and counts the viewer meanwhile. The
 /// session ends when this returns.
-async fn tend(mut session: Session, room: Arc<Room>, seat: Seat, _place: Place) {
+async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Seat, _place: Place) {
     let mut changes = room.changes();
     let connected = tokio::select! {
         connected = session.connected() => connected.is_ok(),
@@ -88,7 +88,13 @@ async fn tend(mut session: Session, room: Arc<Room>, seat: Seat, _place: Place) 
     }
     let _viewer = seat.watching();
     tokio::select! {
-        _ = session.ended() => {}
+        end = session.ended() => match end {
+            End::BFrames => tracing::info!(
+                room = %room.key(), %peer,
+                "a viewer's session ends: the room sends B-frames now, which browsers cannot show"
+            ),
+            end => tracing::debug!(room = %room.key(), %peer, ?end, "a viewer's session ends"),
+        },
         () = over(&mut changes) => {}
     }
 }

@@ -28,6 +28,8 @@ use self::peer::{Ground, Peer, internal};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
+use crate::media::access_unit::AudioCodec;
+use crate::media::rendition::formats_in;
 use crate::media::stage::{Formats, Stage, Tracks};
 
 /// Where the server listens and where it says it does.
@@ -133,7 +135,7 @@ impl Server {
     /// [`OfferError`] says what is wrong with the offer; nothing is left behind.
     pub async fn watch(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
         let offer = Offer::parse(offer)?;
-        let formats = stage.formats().borrow().clone();
+        let formats = formats_in(AudioCodec::Opus, &stage.formats().borrow());
         let tracks = offer.watches(&formats)?;
         let missing = offer.wants_beyond(tracks);
         let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use webrtc::runtime::{AsyncTcpListener, AsyncTcpStream};
 
 use super::{MAX_DATAGRAM, Mux};
+use crate::tcp::canonical;
 
 /// Time a connection has to send its first check.
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
@@ -34,7 +35,7 @@ pub(super) async fn accept(mux: Arc<Mux>, listener: TcpListener) {
     let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
     loop {
         let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok((socket, peer)) => (socket, canonical(peer)),
             Err(error) => {
                 // Most likely out of file descriptors: that passes.
                 tracing::warn!(%error, "accepting on the WebRTC TCP port");
