@@ -72,7 +72,7 @@ impl App {
         let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp)?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
-        let socket_server = SocketServer::new(legacy, config.per_address());
+        let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
         let rooms = Arc::new(Registry::new(config.limits(), move |room| {
             // Ends with its room.

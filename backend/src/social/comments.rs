@@ -7,7 +7,7 @@ use shared::events::Comment;
 use shared::limits::{COMMENT_HISTORY, COMMENT_PAGE};
 use shared::person::AuthorId;
 
-use super::network::Network;
+use crate::limits::Neighbour;
 
 /// The newest comments of a room, numbered from 1; deleted ones leave gaps.
 #[derive(Debug, Default)]
@@ -20,12 +20,12 @@ pub struct History {
 struct Kept {
     comment: Comment,
     /// Where it was said from.
-    network: Option<Network>,
+    neighbour: Option<Neighbour>,
 }
 
 impl History {
     /// Numbers a comment, keeps it, and forgets the oldest if there are too many.
-    pub fn add(&mut self, mut comment: Comment, network: Option<Network>) -> Comment {
+    pub fn add(&mut self, mut comment: Comment, neighbour: Option<Neighbour>) -> Comment {
         self.last_id += 1;
         comment.id = self.last_id;
         if self.comments.len() == COMMENT_HISTORY {
@@ -33,7 +33,7 @@ impl History {
         }
         self.comments.push_back(Kept {
             comment: comment.clone(),
-            network,
+            neighbour,
         });
         comment
     }
@@ -61,13 +61,13 @@ impl History {
 
     /// The newest comment of a person, and where it was said from.
     #[must_use]
-    pub fn last_of(&self, author: &AuthorId) -> Option<(&Comment, Option<Network>)> {
+    pub fn last_of(&self, author: &AuthorId) -> Option<(&Comment, Option<Neighbour>)> {
         let kept = self
             .comments
             .iter()
             .rev()
             .find(|kept| is_by(kept, author))?;
-        Some((&kept.comment, kept.network))
+        Some((&kept.comment, kept.neighbour))
     }
 
     /// Deletes the comment with this number; whether it was there.

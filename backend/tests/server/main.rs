@@ -5,10 +5,10 @@
 mod acme;
 mod api;
 mod health;
-mod moderation;
-mod moderation_limits;
 mod ipv6;
 mod metrics;
+mod moderation;
+mod moderation_limits;
 mod page;
 mod security;
 mod sessions;
