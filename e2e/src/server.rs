@@ -23,6 +23,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct Server {
     process: Child,
     port: u16,
+    rtmp: u16,
     log: PathBuf,
     stopped: bool,
     http: reqwest::Client,
@@ -38,12 +39,13 @@ impl Server {
     /// As [`Server::start`], with more flags.
     pub async fn start_with(flags: &[&str]) -> Result<Self> {
         let turn = TURN.lock().await;
-        let port = free_port()?;
+        let (port, rtmp) = (free_port()?, free_port()?);
         let log = log_file()?;
         let output = File::create(&log)?;
         let program = program();
         let process = Command::new(&program)
             .args(["--http", &format!("127.0.0.1:{port}")])
+            .args(["--rtmp", &format!("127.0.0.1:{rtmp}")])
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
             .args(["--public-address", "127.0.0.1"])
             .args(flags)
@@ -62,6 +64,7 @@ impl Server {
         let mut server = Self {
             process,
             port,
+            rtmp,
             log,
             stopped: false,
             http,
@@ -96,6 +99,18 @@ impl Server {
     #[must_use]
     pub fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of RTMP.
+    #[must_use]
+    pub const fn rtmp_port(&self) -> u16 {
+        self.rtmp
+    }
+
+    /// Where a room is played by RTMP, and the 2016 app pushes to.
+    #[must_use]
+    pub fn rtmp_url(&self, room: &str) -> String {
+        format!("rtmp://127.0.0.1:{}/live/{room}", self.rtmp)
     }
 
     /// `GET path`.

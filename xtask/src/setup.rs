@@ -75,6 +75,12 @@ pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
          npx @puppeteer/browsers install chromedriver@stable\n\
          and put the two paths it prints into the environment variables CHROME and CHROMEDRIVER."
     );
+    if ["ffmpeg", "ffprobe"]
+        .iter()
+        .any(|program| find_program(sh, program).is_none())
+    {
+        missing.push("ffmpeg");
+    }
     let (font, package) = EMOJI_FONT;
     if !sh.path_exists(font) {
         missing.push(package);

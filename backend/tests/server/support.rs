@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -52,6 +53,11 @@ impl Server {
 
     pub(crate) fn rtmp(&self) -> SocketAddr {
         self.app.rtmp()
+    }
+
+    /// The room itself, where its API is not enough.
+    pub(crate) fn inside(&self, created: &CreatedRoom) -> Arc<golive::rooms::room::Room> {
+        self.app.rooms().find(&created.room.key).unwrap()
     }
 
     /// OBS's field "Server".
