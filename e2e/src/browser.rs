@@ -227,6 +227,25 @@ impl Browser {
         .await
     }
 
+    /// Presses keys where the focus is; special ones by their code points in WebDriver.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        Ok(self.driver.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Chooses the option with this value in the list with this `data-test`.
+    pub async fn choose(&self, hook: &str, value: &str) -> Result<()> {
+        self.wait(
+            &format!("{value:?} is chosen in {hook:?}"),
+            SOON,
+            async || {
+                let list = self.find(hook).await?;
+                let option = By::Css(format!("option[value=\"{value}\"]"));
+                Ok(list.find(option).await?.click().await?)
+            },
+        )
+        .await
+    }
+
     /// What the element with this `data-test` shows.
     pub async fn text(&self, hook: &str) -> Result<String> {
         Ok(self.find(hook).await?.text().await?)

@@ -77,6 +77,7 @@ impl Dispatch {
             to_server::UPVOTE => reply.send(social.upvote(client, payload)),
             to_server::COMMENT => reply.send(social.comment(client, payload)),
             to_server::GIFT => reply.send(social.gift(client, payload)),
+            to_server::MODERATE => reply.send(social.moderate(client, payload)),
             _ => reply.refuse(Refused::UnknownEvent),
         }
     }

@@ -7,6 +7,8 @@ mod api;
 mod health;
 mod ipv6;
 mod metrics;
+mod moderation;
+mod moderation_limits;
 mod page;
 mod security;
 mod sessions;
