@@ -57,6 +57,7 @@ async fn half_a_request_is_given_up() {
     let server = Server::start().await;
     let https = Server::start_with(&["--tls", "self-signed"]).await;
     let (http, https_port) = (server.authority(), https.authority());
+    let (rtmp, webrtc) = (server.rtmp().to_string(), server.webrtc().to_string());
     let given_up = async |address: &str, said: &[u8]| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(said).await.unwrap();
@@ -69,7 +70,7 @@ async fn half_a_request_is_given_up() {
         given_up(&http, b"GET / HTTP/1.1\r\nHost: x\r\n"),
         given_up(&https_port, b""),
         given_up(&https_port, &[22, 3, 1, 2, 0]),
-        given_up(&server.rtmp().to_string(), &[3, 0, 0]),
-        given_up(&server.webrtc().to_string(), &[0, 100]),
+        given_up(&rtmp, &[3, 0, 0]),
+        given_up(&webrtc, &[0, 100]),
     );
 }
