@@ -62,7 +62,8 @@ pub(crate) fn package(sh: &Shell, server: &Path) -> Result<PathBuf> {
     sh.write_file(&copyright, text)?;
     mode(&copyright, 0o644)?;
     // What it was linked with; an older one may lack something.
-    let libc = cmd!(sh, "dpkg-query --show --showformat=${{Version}} libc6")
+    let format = "--showformat=${Version}";
+    let libc = cmd!(sh, "dpkg-query --show {format} libc6")
         .quiet()
         .read()?;
     let libc = libc.split('-').next().unwrap_or_default();
@@ -136,8 +137,10 @@ fn run_as_installed() -> Result<()> {
     let owner = String::from_utf8_lossy(&owner.stdout).trim().to_owned();
     ensure!(owner == "golive 750", "{DATA} is {owner}");
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut server = Command::new("runuser")
-        .args(["-u", set("User=")?, "--", "env"])
+    // These two become the server, so that signals reach it and its status is its own.
+    let user = set("User=")?;
+    let mut server = Command::new("setpriv")
+        .args(["--reuid", user, "--regid", user, "--init-groups", "env"])
         .arg(set("Environment=")?)
         .arg(format!("GOLIVE_HTTP=127.0.0.1:{port}"))
         .args(["GOLIVE_RTMP=127.0.0.1:0", "GOLIVE_WEBRTC=127.0.0.1:0"])
@@ -166,7 +169,7 @@ fn answers(port: u16) -> Result<()> {
     bail!("the server does not answer")
 }
 
-/// By SIGTERM, as systemd does. `runuser` passes it on.
+/// By SIGTERM, as systemd does.
 fn stop(server: &mut Child) -> Result<()> {
     let pid = server.id().to_string();
     ensure!(
