@@ -18,6 +18,11 @@ use crate::rooms::registry::Registry;
 use crate::rtmp;
 use crate::social::announce::announce;
 use crate::social::server::SocketServer;
+use crate::store::StoredRoom;
+use crate::store::data::Data;
+use crate::store::error::OpenError;
+use crate::store::journal::{Journal, Writer};
+use crate::store::sqlite::Sqlite;
 use crate::tcp;
 use crate::web::Web;
 use crate::webrtc::{self, Server};
@@ -34,6 +39,9 @@ pub struct App {
     sockets: SocketIo,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
+    data: Data,
+    /// There if something is kept.
+    writer: Option<Writer>,
 }
 
 /// Why the server does not start. `Display` says what to do.
@@ -52,6 +60,12 @@ pub enum StartError {
     /// See [`UnknownAddress`].
     #[error(transparent)]
     UnknownAddress(#[from] UnknownAddress),
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The system has no thread for the store.
+    #[error("the store cannot be written: there are no more threads ({0})")]
+    Thread(#[source] io::Error),
 }
 
 impl App {
@@ -60,16 +74,18 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let store = open_store(&config.data)?;
         let (listener, http) = listen("--http", config.http).await?;
         let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp).await?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
-        let rooms = Arc::new(Registry::new(config.limits(), move |room| {
+        let rooms = Registry::new(config.limits(), move |room| {
             // Ends with its room.
             tokio::spawn(announce(room, out.clone()));
-        }));
+        });
+        let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
         let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
         let web = Web {
             rooms: Arc::clone(&rooms),
@@ -105,6 +121,8 @@ impl App {
             sockets,
             stopping,
             tasks,
+            data: config.data,
+            writer: store.writer,
         })
     }
 
@@ -126,9 +144,15 @@ impl App {
         &self.webrtc
     }
 
-    /// Ends every room and every connection; answers what is being asked.
+    /// Where it keeps what survives a restart.
+    #[must_use]
+    pub const fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Keeps the rooms for the next start and ends every connection; answers what is being asked.
     pub async fn stop(mut self) {
-        self.rooms.close_all();
+        self.rooms.suspend();
         self.stopping.cancel();
         // Waits for sockets to hear of it, but not for those that do not listen.
         let farewell = async {
@@ -141,7 +165,31 @@ impl App {
             tracing::debug!("some connections did not end in time");
         }
         self.tasks.shutdown().await;
+        if let Some(writer) = self.writer {
+            writer.close().await;
+        }
     }
+}
+
+/// What keeps the rooms, and those that were kept before.
+#[derive(Default)]
+struct Opened {
+    rooms: Vec<StoredRoom>,
+    journal: Journal,
+    writer: Option<Writer>,
+}
+
+fn open_store(data: &Data) -> Result<Opened, StartError> {
+    let Some(folder) = data.folder() else {
+        return Ok(Opened::default());
+    };
+    let (store, rooms) = Sqlite::open(folder)?;
+    let (writer, journal) = Writer::start(store).map_err(StartError::Thread)?;
+    Ok(Opened {
+        rooms,
+        journal,
+        writer: Some(writer),
+    })
 }
 
 async fn listen(

@@ -10,6 +10,7 @@ mod random;
 pub mod rooms;
 pub mod rtmp;
 pub mod social;
+pub mod store;
 mod tcp;
 pub mod web;
 pub mod webrtc;

@@ -12,9 +12,13 @@ use shared::room::{Room as View, RoomKey, RoomState};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::hosts::Hosts;
 use super::room::{NewRoom, Owner, Room, Secrets};
 use super::secret::{HostToken, SecretHash, Stream, StreamKey};
 use crate::random;
+use crate::store::StoredRoom;
+use crate::store::journal::Journal;
+use crate::store::shelf::Shelf;
 
 /// Most rooms in one answer to "which rooms are there?".
 pub const LISTED: usize = 200;
@@ -58,6 +62,7 @@ pub struct Registry {
     rooms: RwLock<HashMap<RoomKey, Arc<Room>>>,
     viewers: Arc<Semaphore>,
     opened: Opened,
+    journal: Journal,
 }
 
 impl fmt::Debug for Registry {
@@ -77,7 +82,27 @@ impl Registry {
             rooms: RwLock::default(),
             viewers: Arc::new(Semaphore::new(limits.viewers.min(Semaphore::MAX_PERMITS))),
             opened: Box::new(opened),
+            journal: Journal::nowhere(),
         }
+    }
+
+    /// Has the rooms kept by `journal`, and brings back those that were kept before.
+    #[must_use]
+    pub fn kept_by(mut self, journal: Journal, stored: Vec<StoredRoom>) -> Self {
+        self.journal = journal;
+        let now = Instant::now();
+        for stored in stored {
+            let record = &stored.record;
+            let (key, title) = (record.key.clone(), record.title.clone());
+            let owner = Owner::Host(Hosts::new(record.host_tokens.clone()));
+            let room = self.room(key, &title, owner, Some(record.stream_key.clone()));
+            room.restore(stored, self.limits.grace, now);
+            self.rooms
+                .get_mut()
+                .insert(room.key().clone(), Arc::clone(&room));
+            (self.opened)(&room);
+        }
+        self
     }
 
     /// Makes a room that belongs to whoever gets its secrets. The title has been checked.
@@ -94,7 +119,7 @@ impl Registry {
             let Ok(key) = RoomKey::try_from(text) else {
                 continue;
             };
-            let owner = Owner::Host(secrets.host_token.hash());
+            let owner = Owner::Host(Hosts::new(vec![secrets.host_token.hash()]));
             match self.insert(key, title, owner, Some(secrets.stream_key.hash())) {
                 Ok(room) => return Ok((room, secrets)),
                 Err(NoRoom::Taken) => {}
@@ -134,20 +159,35 @@ impl Registry {
             if rooms.len() >= self.limits.rooms {
                 return Err(NoRoom::TooMany);
             }
-            let room = Arc::new(Room::new(NewRoom {
-                key: key.clone(),
-                title: title.to_owned(),
-                owner,
-                stream_key,
-                grace: self.limits.grace,
-                viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
-                viewers_everywhere: Arc::clone(&self.viewers),
-            }));
+            let room = self.room(key.clone(), title, owner, stream_key);
             rooms.insert(key, Arc::clone(&room));
             room
         };
         (self.opened)(&room);
         Ok(room)
+    }
+
+    fn room(
+        &self,
+        key: RoomKey,
+        title: &str,
+        owner: Owner,
+        stream_key: Option<SecretHash<Stream>>,
+    ) -> Arc<Room> {
+        let journal = match owner {
+            Owner::Host(_) => self.journal.clone(),
+            Owner::Socket { .. } => Journal::nowhere(),
+        };
+        Arc::new(Room::new(NewRoom {
+            shelf: Shelf::new(key.clone(), journal),
+            key,
+            title: title.to_owned(),
+            owner,
+            stream_key,
+            grace: self.limits.grace,
+            viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
+            viewers_everywhere: Arc::clone(&self.viewers),
+        }))
     }
 
     /// The room with this key.
@@ -188,7 +228,7 @@ impl Registry {
         views
     }
 
-    /// Ends an open room and frees its key.
+    /// Ends a room, forgets it, and frees its key.
     pub fn close_open(&self, room: &Arc<Room>) {
         room.close();
         let mut rooms = self.rooms.write();
@@ -197,19 +237,33 @@ impl Registry {
             .is_some_and(|there| Arc::ptr_eq(there, room))
         {
             rooms.remove(room.key());
+            drop(rooms);
+            drop(room.shelf().forget());
         }
     }
 
-    /// Ends every room.
-    pub fn close_all(&self) {
-        let rooms: Vec<_> = self.rooms.write().drain().map(|(_, room)| room).collect();
-        rooms.iter().for_each(|room| room.close());
+    /// The server is about to stop: rooms are kept as they are, for the next start; open ones end.
+    pub fn suspend(&self) {
+        for room in self.all() {
+            if room.is_open() {
+                self.close_open(&room);
+            } else {
+                room.keep_changes();
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Room>> {
+        self.rooms.read().values().cloned().collect()
     }
 
     /// Ends what has run out of grace time and forgets what is over or was never used.
     fn sweep(&self, now: Instant) {
-        let rooms: Vec<_> = self.rooms.read().values().cloned().collect();
-        rooms.iter().for_each(|room| room.tick(now));
+        let rooms = self.all();
+        for room in &rooms {
+            room.tick(now);
+            room.keep_changes();
+        }
         let surplus: Vec<_> = rooms
             .into_iter()
             .filter(|room| {

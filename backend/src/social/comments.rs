@@ -6,7 +6,7 @@ use shared::api::CommentPage;
 use shared::events::Comment;
 use shared::limits::{COMMENT_HISTORY, COMMENT_PAGE};
 
-/// The newest comments of a room, numbered from 1 without gaps.
+/// The newest comments of a room, numbered from 1.
 #[derive(Debug, Default)]
 pub struct History {
     comments: VecDeque<Comment>,
@@ -25,13 +25,21 @@ impl History {
         comment
     }
 
+    /// What was said before; `last_id` is the highest number that was ever given.
+    pub(crate) fn restored(comments: impl Iterator<Item = Comment>, last_id: u64) -> Self {
+        Self {
+            comments: comments.collect(),
+            last_id,
+        }
+    }
+
     /// The newest comments, or the newest of those before number `before`.
     #[must_use]
     pub fn page(&self, before: Option<u64>) -> CommentPage {
-        let first_id = self.last_id + 1 - self.comments.len() as u64;
-        let end = before.unwrap_or(u64::MAX).saturating_sub(first_id);
-        let end =
-            usize::try_from(end).map_or(self.comments.len(), |end| end.min(self.comments.len()));
+        let end = before.map_or(self.comments.len(), |before| {
+            // Numbers rise, but there may be gaps.
+            self.comments.partition_point(|comment| comment.id < before)
+        });
         let start = end.saturating_sub(COMMENT_PAGE);
         let comments: Vec<_> = self.comments.range(start..end).cloned().collect();
         let before = comments

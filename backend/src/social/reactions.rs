@@ -16,6 +16,7 @@ use super::gifts::Giver;
 use super::refusal::Refused;
 use crate::clock::unix_millis;
 use crate::rooms::room::Room;
+use crate::store::journal::Receipt;
 
 const UPVOTE: &str = "upvote takes a room key, or {roomKey, count} with a count of 1 to 20";
 const COMMENT: &str = "comment takes {roomKey, text}";
@@ -43,7 +44,12 @@ impl Social {
         Ok(Nothing {})
     }
 
-    pub(super) fn comment(&self, client: &Client, payload: Payload) -> Result<Commented, Refused> {
+    /// Says something; it counts as said once the receipt says so.
+    pub(super) fn comment(
+        &self,
+        client: &Client,
+        payload: Payload,
+    ) -> Result<(Commented, Receipt), Refused> {
         let mut state = client.state.lock();
         state
             .comments
@@ -68,9 +74,11 @@ impl Social {
         };
         // Told under the lock, so that comments arrive in the order of their numbers.
         let mut chat = room.chat().lock();
+        room.shelf().takes_comments()?;
         let comment = chat.comments.add(comment);
         self.out.room(room.key(), to_client::COMMENT, &comment);
-        Ok(Commented { id: comment.id })
+        let receipt = room.shelf().comment(&comment, None);
+        Ok((Commented { id: comment.id }, receipt))
     }
 
     pub(super) fn gift(&self, client: &Client, payload: Payload) -> Result<Nothing, Refused> {

@@ -14,6 +14,7 @@ use crate::rooms::lifecycle::RoomClosed;
 use crate::rooms::publishing::NotAllowed;
 use crate::rooms::registry::NoRoom;
 use crate::rooms::viewers::Full;
+use crate::store::error::NotKept;
 use crate::webrtc::OfferError;
 
 /// Why a request is refused. `Display` is a sentence for whoever made it.
@@ -58,6 +59,9 @@ pub enum Problem {
     /// 503.
     #[error(transparent)]
     Full(#[from] Full),
+    /// 503.
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
     /// 410.
     #[error(transparent)]
     Closed(#[from] RoomClosed),
@@ -104,7 +108,9 @@ impl Problem {
             Self::Body(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
-            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) | Self::NotKept(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Closed(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -126,6 +132,7 @@ impl Problem {
         match self {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
             Self::Full(_) | Self::NotAllowed(NotAllowed::TooMany) => Some(Duration::from_secs(5)),
+            Self::NotKept(_) => Some(Duration::from_secs(10)),
             Self::NotLive => Some(Duration::from_secs(2)),
             _ => None,
         }

@@ -43,7 +43,13 @@ impl Server {
             "--rtmp",
             "127.0.0.1:0",
         ];
-        let config = Config::try_parse_from([&ports, flags].concat()).unwrap();
+        let nowhere = ["--data", "none"];
+        let data: &[&str] = if flags.contains(&"--data") {
+            &[]
+        } else {
+            &nowhere
+        };
+        let config = Config::try_parse_from([&ports, data, flags].concat()).unwrap();
         Self {
             app: App::start(config).await.unwrap(),
             http: Client::new(),
