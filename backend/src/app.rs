@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use shared::events::{Restarting, to_client};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -17,6 +18,7 @@ use crate::config::{Config, Switch, UnknownAddress};
 use crate::rooms::registry::Registry;
 use crate::rtmp;
 use crate::social::announce::announce;
+use crate::social::broadcast::Broadcast;
 use crate::social::server::SocketServer;
 use crate::store::StoredRoom;
 use crate::store::data::Data;
@@ -25,8 +27,11 @@ use crate::store::journal::{Journal, Writer};
 use crate::store::sqlite::Sqlite;
 use crate::tcp;
 use crate::web::Web;
+use crate::web::sessions::Sessions;
 use crate::webrtc::{self, Server};
 
+/// What everybody is told when the server stops.
+const RESTARTING: &str = "The server is restarting: this page comes back by itself.";
 /// How long a request that is being answered may take when the server stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -36,6 +41,8 @@ pub struct App {
     rtmp: SocketAddr,
     webrtc: Arc<Server>,
     rooms: Arc<Registry>,
+    sessions: Arc<Sessions>,
+    out: Broadcast,
     sockets: SocketIo,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
@@ -81,17 +88,21 @@ impl App {
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
-        let rooms = Registry::new(config.limits(), move |room| {
-            // Ends with its room.
-            tokio::spawn(announce(room, out.clone()));
+        let rooms = Registry::new(config.limits(), {
+            let out = out.clone();
+            move |room| {
+                // Ends with its room.
+                tokio::spawn(announce(room, out.clone()));
+            }
         });
         let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
         let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
+        let sessions = Arc::<Sessions>::default();
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
-            sessions: Arc::default(),
+            sessions: Arc::clone(&sessions),
             create_token: config.create_token,
             public_url: config.public_url,
             rtmp_port: rtmp.port(),
@@ -118,6 +129,8 @@ impl App {
             rtmp,
             webrtc,
             rooms,
+            sessions,
+            out,
             sockets,
             stopping,
             tasks,
@@ -152,7 +165,11 @@ impl App {
 
     /// Keeps the rooms for the next start and ends every connection; answers what is being asked.
     pub async fn stop(mut self) {
+        let notice = RESTARTING.to_owned();
+        self.out
+            .everybody(to_client::RESTARTING, &Restarting { notice });
         self.rooms.suspend();
+        self.sessions.end_viewers();
         self.stopping.cancel();
         // Waits for sockets to hear of it, but not for those that do not listen.
         let farewell = async {

@@ -49,6 +49,8 @@ pub mod to_client {
     pub const ROOM: &str = "room";
     /// [`super::Notice`].
     pub const NOTICE: &str = "notice";
+    /// [`super::Restarting`]: the server stops and is expected back; whoever hears of it reconnects.
+    pub const RESTARTING: &str = "restarting";
 }
 
 /// Members of a payload that are not ours: whatever the sender put there travels along.
@@ -204,6 +206,13 @@ pub struct Notice {
     /// When to try again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+/// `restarting`: rooms stay as they are, and this connection is about to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarting {
+    /// A sentence for the person.
+    pub notice: String,
 }
 
 /// Why an event was refused: the ack `{error, retry_after_ms?}`.
@@ -489,8 +498,17 @@ mod tests {
                 to_client::LIKES,
                 to_client::ROOM,
                 to_client::NOTICE,
+                to_client::RESTARTING,
             ],
-            ["comment", "gift", "upvote", "likes", "room", "notice"]
+            [
+                "comment",
+                "gift",
+                "upvote",
+                "likes",
+                "room",
+                "notice",
+                "restarting"
+            ]
         );
     }
 }

@@ -242,13 +242,15 @@ impl Registry {
         }
     }
 
-    /// The server is about to stop: rooms are kept as they are, for the next start; open ones end.
+    /// The server is about to stop: rooms are kept as they are, for the next start, and their publishers
+    /// cut off; open rooms end.
     pub fn suspend(&self) {
         for room in self.all() {
             if room.is_open() {
                 self.close_open(&room);
             } else {
                 room.keep_changes();
+                room.suspend();
             }
         }
     }

@@ -249,6 +249,22 @@ impl Room {
         matches!(&self.owner, Owner::Host(hosts) if hosts.know(presented))
     }
 
+    /// Its hosts; an open room has none.
+    #[must_use]
+    pub const fn hosts(&self) -> Option<&Hosts> {
+        match &self.owner {
+            Owner::Host(hosts) => Some(hosts),
+            Owner::Socket { .. } => None,
+        }
+    }
+
+    /// Checks the token of a host who wants to publish; with the right one comes what comes with the
+    /// stream key. Whoever owns a room could make a new key.
+    pub(super) fn check_publishing_host(&self, presented: &str) -> Option<watch::Receiver<u64>> {
+        self.is_host(presented)
+            .then(|| self.key_version.subscribe())
+    }
+
     /// Who decides over it.
     #[must_use]
     pub const fn owner(&self) -> &Owner {
@@ -317,6 +333,11 @@ impl Room {
             publication,
             leave: Leave::Lost,
         })
+    }
+
+    /// The server stops: whoever publishes is cut off, and may resume when it is back.
+    pub(super) fn suspend(&self) {
+        self.key_version.send_modify(|version| *version += 1);
     }
 
     /// Ends it for good.

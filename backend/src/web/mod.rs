@@ -5,6 +5,7 @@ mod auth;
 mod exchange;
 mod flv;
 mod health;
+mod host_link;
 mod legacy;
 mod links;
 mod page;
@@ -70,6 +71,7 @@ impl Web {
         let sessions = refuse_other_methods(whip::routes().merge(whep::routes()));
         let others = api::routes()
             .merge(health::routes())
+            .merge(host_link::routes())
             .merge(legacy)
             .route("/healthz", get("ok"));
         Router::new()

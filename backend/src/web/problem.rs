@@ -10,6 +10,7 @@ use shared::api;
 use shared::room::InvalidRoomKey;
 use shared::text::TextError;
 
+use crate::rooms::hosts::StaleLink;
 use crate::rooms::lifecycle::RoomClosed;
 use crate::rooms::publishing::NotAllowed;
 use crate::rooms::registry::NoRoom;
@@ -64,6 +65,9 @@ pub enum Problem {
     NotKept(#[from] NotKept),
     /// 410.
     #[error(transparent)]
+    StaleLink(#[from] StaleLink),
+    /// 410.
+    #[error(transparent)]
     Closed(#[from] RoomClosed),
     /// 400, 406 or 500.
     #[error(transparent)]
@@ -111,7 +115,7 @@ impl Problem {
             Self::NoRoom(NoRoom::TooMany) | Self::Full(_) | Self::NotKept(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Closed(_) => StatusCode::GONE,
+            Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Offer(_) | Self::NotText => StatusCode::BAD_REQUEST,

@@ -4,6 +4,7 @@
 
 mod api;
 mod health;
+mod host_link;
 mod page;
 mod sessions;
 mod social;
