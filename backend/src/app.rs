@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
 use shared::events::{Restarting, to_client};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
@@ -15,6 +13,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
+use crate::limits::Places;
+use crate::names;
 use crate::rooms::registry::Registry;
 use crate::rtmp;
 use crate::social::announce::announce;
@@ -26,8 +26,10 @@ use crate::store::error::OpenError;
 use crate::store::journal::{Journal, Writer};
 use crate::store::sqlite::Sqlite;
 use crate::tcp;
-use crate::web::Web;
+use crate::tls::{Tls, TlsError};
+use crate::web::origins::Origins;
 use crate::web::sessions::Sessions;
+use crate::web::{self, Web};
 use crate::webrtc::{self, Server};
 
 /// What everybody is told when the server stops.
@@ -38,6 +40,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A running server. Dropping it stops it at once.
 pub struct App {
     http: SocketAddr,
+    is_https: bool,
     rtmp: SocketAddr,
     webrtc: Arc<Server>,
     rooms: Arc<Registry>,
@@ -73,6 +76,9 @@ pub enum StartError {
     /// The system has no thread for the store.
     #[error("the store cannot be written: there are no more threads ({0})")]
     Thread(#[source] io::Error),
+    /// See [`TlsError`].
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl App {
@@ -82,11 +88,13 @@ impl App {
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let store = open_store(&config.data)?;
-        let (listener, http) = listen("--http", config.http).await?;
-        let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp).await?;
+        let tls = start_tls(&config)?;
+        let is_https = tls.is_some();
+        let (listener, http) = listen("--http", config.http)?;
+        let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp)?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
-        let socket_server = SocketServer::new(legacy);
+        let socket_server = SocketServer::new(legacy, config.per_address());
         let out = socket_server.broadcast();
         let rooms = Registry::new(config.limits(), {
             let out = out.clone();
@@ -96,13 +104,17 @@ impl App {
             }
         });
         let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
-        let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
+        let strangers = Arc::new(config.strangers.strangers());
+        let (socket_routes, sockets) =
+            socket_server.serve(Arc::clone(&rooms), Arc::clone(&strangers));
         let sessions = Arc::<Sessions>::default();
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
             sessions: Arc::clone(&sessions),
+            strangers: Arc::clone(&strangers),
+            origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),
             create_token: config.create_token,
             public_url: config.public_url,
             rtmp_port: rtmp.port(),
@@ -116,16 +128,34 @@ impl App {
             async move { rooms.tend().await }
         });
         tasks.spawn(
-            rtmp::server::Server::new(Arc::clone(&rooms), legacy)
-                .serve(rtmp_listener, stopping.clone()),
+            rtmp::server::Server::new(
+                Arc::clone(&rooms),
+                legacy,
+                Places::new(
+                    config.strangers.max_rtmp_connections,
+                    config.strangers.max_rtmp_connections_per_address,
+                ),
+                strangers,
+            )
+            .serve(rtmp_listener, stopping.clone()),
         );
-        tasks.spawn(serve_http(
-            listener,
-            web.routes(socket_routes),
-            stopping.clone(),
-        ));
+        let limits = config.strangers;
+        let server = web::server::Server {
+            routes: web.routes(socket_routes),
+            tls: tls.as_ref().map(Tls::acceptor),
+            places: Places::new(limits.max_connections, limits.max_connections_per_address),
+            proxies: limits.trusted_proxies.into(),
+        };
+        tasks.spawn(server.serve(listener, stopping.clone()));
+        if let Some(tls) = tls {
+            let stopping = stopping.clone();
+            tasks.spawn(async move {
+                stopping.run_until_cancelled(tls.tend()).await;
+            });
+        }
         Ok(Self {
             http,
+            is_https,
             rtmp,
             webrtc,
             rooms,
@@ -143,6 +173,12 @@ impl App {
     #[must_use]
     pub const fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Whether it serves HTTP over TLS.
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.is_https
     }
 
     /// Where it serves RTMP.
@@ -209,16 +245,16 @@ fn open_store(data: &Data) -> Result<Opened, StartError> {
     })
 }
 
-async fn listen(
+fn listen(
     flag: &'static str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listen = async {
-        let listener = TcpListener::bind(address).await?;
+    let listener = tcp::listen(tcp::all_there_are(address));
+    let listening = listener.and_then(|listener| {
         let local = listener.local_addr()?;
         Ok((listener, local))
-    };
-    listen.await.map_err(|source| StartError::Listen {
+    });
+    listening.map_err(|source| StartError::Listen {
         flag,
         address,
         source,
@@ -229,7 +265,7 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     let public_addresses = config.resolve_public_addresses().await?;
     let address = config.webrtc;
     let server = Server::bind(webrtc::Config {
-        listen: address,
+        listen: tcp::all_there_are(address),
         public_addresses,
     })
     .await;
@@ -240,21 +276,8 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     })
 }
 
-async fn serve_http(listener: TcpListener, routes: Router, stopping: CancellationToken) {
-    // Events are small: they must not wait for each other in Nagle's buffer.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("TCP_NODELAY: {error}");
-        }
-        if let Err(error) = tcp::give_up_on_stuck_peers(stream) {
-            tracing::debug!("TCP_USER_TIMEOUT: {error}");
-        }
-    });
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { stopping.cancelled().await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!("HTTP is no longer served: {error}");
-    }
+fn start_tls(config: &Config) -> Result<Option<Tls>, TlsError> {
+    let names = || names::of_this_machine(&config.public_addresses, config.public_url.as_deref());
+    let source = config.tls.source(config.data.folder(), names)?;
+    source.map(Tls::start).transpose()
 }

@@ -38,6 +38,10 @@ pub struct Limits {
     pub viewers: usize,
     /// Viewers of one room.
     pub viewers_per_room: usize,
+    /// Publishers of all rooms.
+    pub publishers: usize,
+    /// What one publisher may send, in bits a second.
+    pub bitrate: Option<u64>,
     /// How long a room waits for a lost publisher.
     pub grace: Duration,
 }
@@ -61,6 +65,7 @@ pub struct Registry {
     limits: Limits,
     rooms: RwLock<HashMap<RoomKey, Arc<Room>>>,
     viewers: Arc<Semaphore>,
+    publishers: Arc<Semaphore>,
     opened: Opened,
     journal: Journal,
 }
@@ -81,6 +86,9 @@ impl Registry {
             limits,
             rooms: RwLock::default(),
             viewers: Arc::new(Semaphore::new(limits.viewers.min(Semaphore::MAX_PERMITS))),
+            publishers: Arc::new(Semaphore::new(
+                limits.publishers.min(Semaphore::MAX_PERMITS),
+            )),
             opened: Box::new(opened),
             journal: Journal::nowhere(),
         }
@@ -187,6 +195,8 @@ impl Registry {
             grace: self.limits.grace,
             viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
             viewers_everywhere: Arc::clone(&self.viewers),
+            publishers_everywhere: Arc::clone(&self.publishers),
+            bitrate: self.limits.bitrate,
         }))
     }
 
@@ -194,6 +204,13 @@ impl Registry {
     #[must_use]
     pub fn find(&self, key: &RoomKey) -> Option<Arc<Room>> {
         self.rooms.read().get(key).cloned()
+    }
+
+    /// What everybody may know about each of the rooms, in no order.
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        let rooms = self.rooms.read();
+        rooms.values().map(|room| room.view()).collect()
     }
 
     /// Rooms that are not over: live ones first, the most watched of them first; then the newest. At
@@ -298,11 +315,16 @@ mod tests {
     use shared::room::Ingest;
 
     use super::*;
+    use crate::store::error::WriteError;
+    use crate::store::journal::Writer;
+    use crate::store::{Change, Store};
 
     const LIMITS: Limits = Limits {
         rooms: 3,
         viewers: 10,
         viewers_per_room: 10,
+        publishers: 10,
+        bitrate: None,
         grace: Duration::from_secs(15),
     };
 
@@ -419,6 +441,45 @@ mod tests {
         assert!(registry.find(ended.key()).is_none() && registry.find(unused.key()).is_some());
         registry.sweep(soon + OFFLINE_KEPT);
         assert!(registry.find(unused.key()).is_none());
+    }
+
+    /// Remembers what it was told.
+    struct Diary(Arc<parking_lot::Mutex<Vec<Change>>>);
+
+    impl Store for Diary {
+        fn apply(&mut self, changes: &[Change]) -> Result<(), WriteError> {
+            self.0.lock().extend_from_slice(changes);
+            Ok(())
+        }
+
+        fn close(self) -> Result<(), WriteError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_here_is_forgotten_by_the_store() {
+        let told = Arc::default();
+        let (writer, journal) = Writer::start(Diary(Arc::clone(&told))).unwrap();
+        let registry = registry().kept_by(journal, Vec::new());
+        let (room, _) = registry.create("r").unwrap();
+        registry
+            .create_open("open".parse().unwrap(), "r", 1, None)
+            .unwrap();
+        assert_eq!(room.keep().kept().await, Ok(()));
+        // Nothing has changed: there is nothing to write.
+        registry.sweep(Instant::now());
+        room.like(3);
+        registry.sweep(Instant::now());
+        registry.sweep(Instant::now() + OFFLINE_KEPT + Duration::from_secs(1));
+        writer.close().await;
+        let told = told.lock();
+        let likes = |change: &Change| match change {
+            Change::Room(record) => Some(record.likes),
+            _ => None,
+        };
+        assert_eq!(told.iter().filter_map(likes).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(told.last(), Some(&Change::Forget(room.key().clone())));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::comments::History;
 use super::gifts::Combos;
+use super::moderation::Moderation;
 use crate::store::StoredRoom;
 
 /// The memory of a room's chat.
@@ -11,15 +12,16 @@ pub struct Chat {
     pub comments: History,
     /// Gifts.
     pub combos: Combos,
+    /// What the host has decided.
+    pub moderation: Moderation,
 }
 
 impl Chat {
     /// What was said before the server was stopped.
     pub(crate) fn restored(stored: StoredRoom) -> Self {
-        let comments = stored.comments.into_iter().map(|record| record.comment);
         Self {
-            comments: History::restored(comments, stored.last_comment),
-            combos: Combos::default(),
+            comments: History::restored(stored.comments, stored.last_comment),
+            ..Self::default()
         }
     }
 }

@@ -4,10 +4,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::limits::{COMMAND_RATE, COMMENT_RATE, GIFT_RATE, LIKE_RATE, ROOMS_PER_SOCKET, Rate};
+use shared::limits::{
+    COMMAND_RATE, COMMENT_RATE, GIFT_RATE, LIKE_RATE, MODERATION_RATE, ROOMS_PER_SOCKET, Rate,
+};
+use shared::person::{AuthorId, SessionId};
 use shared::room::RoomKey;
 
+use super::addresses::Place;
+use super::author::author_of;
 use super::buckets::Bucket;
+use super::moderation::Speaker;
+use super::network::Network;
 use super::refusal::Refused;
 use crate::random;
 
@@ -28,6 +35,10 @@ pub(super) struct Client {
     pub(super) sender_id: u32,
     /// Where it comes from.
     pub(super) peer: Option<SocketAddr>,
+    /// The same, as far as it tells people apart.
+    pub(super) network: Option<Network>,
+    /// What it is known by where it names no session.
+    session: String,
     /// Whether it speaks Engine.IO 3.
     pub(super) is_from_2016: bool,
     pub(super) state: Mutex<State>,
@@ -45,6 +56,9 @@ pub(super) struct State {
     pub(super) likes: Bucket,
     pub(super) gifts: Bucket,
     pub(super) commands: Bucket,
+    pub(super) moderation: Bucket,
+    /// Its place among the sockets of its address, until it is gone.
+    pub(super) place: Option<Place>,
     notices: Bucket,
     logged: Option<Instant>,
 }
@@ -57,15 +71,24 @@ pub(super) struct Membership {
     pub(super) name: Option<String>,
     /// Whether it has shown the room's host token.
     pub(super) is_host: bool,
+    /// Who it is there.
+    pub(super) author: AuthorId,
 }
 
 impl Client {
-    pub(super) fn new(number: u64, peer: Option<SocketAddr>, is_from_2016: bool) -> Self {
+    pub(super) fn new(
+        number: u64,
+        peer: Option<SocketAddr>,
+        is_from_2016: bool,
+        place: Option<Place>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             number,
             sender_id: random::number(),
             peer,
+            network: peer.map(|peer| Network::of(peer.ip())),
+            session: random::text::<32>(),
             is_from_2016,
             state: Mutex::new(State {
                 memberships: Vec::new(),
@@ -75,9 +98,30 @@ impl Client {
                 likes: Bucket::new(LIKE_RATE, now),
                 gifts: Bucket::new(GIFT_RATE, now),
                 commands: Bucket::new(COMMAND_RATE, now),
+                moderation: Bucket::new(MODERATION_RATE, now),
+                place,
                 notices: Bucket::new(NOTICE_RATE, now),
                 logged: None,
             }),
+        }
+    }
+
+    /// Who it is in a room.
+    pub(super) fn author(&self, room: &RoomKey, session: Option<&SessionId>) -> AuthorId {
+        author_of(room, session.map_or(&self.session, SessionId::as_str))
+    }
+
+    /// Its presence in the room with this key.
+    pub(super) fn membership(&self, key: &RoomKey) -> Option<Membership> {
+        self.state.lock().membership(key).ok().cloned()
+    }
+
+    /// Who it is to the moderation of a room.
+    pub(super) const fn speaker<'a>(&self, membership: &'a Membership) -> Speaker<'a> {
+        Speaker {
+            author: &membership.author,
+            network: self.network,
+            is_host: membership.is_host,
         }
     }
 
@@ -138,12 +182,14 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(1, None, false)
+        Client::new(1, None, false, None)
     }
 
     fn membership(key: &str) -> Membership {
+        let key = key.parse().unwrap();
         Membership {
-            key: key.parse().unwrap(),
+            author: client().author(&key, None),
+            key,
             name: None,
             is_host: false,
         }
@@ -186,5 +232,16 @@ mod tests {
         let client = client();
         assert_eq!(client.guest_name(), client.guest_name());
         assert_eq!(client.guest_name().len(), "Guest-0000".len());
+    }
+
+    #[test]
+    fn a_session_makes_two_sockets_the_same_author() {
+        let (one, two) = (client(), client());
+        let (room, session) = ("r".parse().unwrap(), "0123456789abcdef".parse().unwrap());
+        assert_eq!(
+            one.author(&room, Some(&session)),
+            two.author(&room, Some(&session))
+        );
+        assert_ne!(one.author(&room, None), two.author(&room, None));
     }
 }

@@ -1,14 +1,12 @@
 //! The Socket.IO server.
 
-use std::convert::Infallible;
 use std::future::ready;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::Uri;
 use shared::limits::SOCKET_MESSAGE_BYTES;
 use socketioxide::extract::SocketRef;
@@ -17,10 +15,15 @@ use socketioxide::{ProtocolVersion, SocketIo};
 use tower::ServiceBuilder;
 
 use super::Social;
+use super::addresses::{Addresses, PerAddress, TooManySockets};
 use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
+use super::network::{Network, client_address};
+use crate::limits::Strangers;
+use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 
 /// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
 /// ends the connection before the message is in memory.
@@ -36,12 +39,13 @@ pub struct SocketServer {
     routes: Router,
     io: SocketIo,
     legacy: bool,
+    per_address: PerAddress,
 }
 
 impl SocketServer {
     /// A server that accepts nobody yet. `legacy` tells whether it serves clients of 2016.
     #[must_use]
-    pub fn new(legacy: bool) -> Self {
+    pub fn new(legacy: bool, per_address: PerAddress) -> Self {
         let (service, io) = SocketIo::builder()
             .max_payload(HARD_MESSAGE_BYTES as u64)
             .ws_max_message_size(HARD_MESSAGE_BYTES)
@@ -56,7 +60,12 @@ impl SocketServer {
         let routes = Router::new()
             .route_service("/socket.io/", service.clone())
             .route_service("/socket.io", service);
-        Self { routes, io, legacy }
+        Self {
+            routes,
+            io,
+            legacy,
+            per_address,
+        }
     }
 
     /// Sends to the sockets of this server.
@@ -66,17 +75,18 @@ impl SocketServer {
     }
 
     /// Starts accepting sockets: the routes, and the handle that ends all connections.
-    pub fn serve(self, rooms: Arc<Registry>) -> (Router, SocketIo) {
+    pub fn serve(self, rooms: Arc<Registry>, strangers: Arc<Strangers>) -> (Router, SocketIo) {
         let social = Arc::new(Social {
             rooms,
+            strangers,
             out: self.broadcast(),
             legacy: self.legacy,
+            addresses: Arc::new(Addresses::new(self.per_address)),
         });
         let count = Arc::new(AtomicU64::new(0));
         // Handlers are attached before the client hears that it is connected: no event is missed.
         let attach = move |socket: SocketRef| {
-            social.attach(&socket, count.fetch_add(1, Ordering::Relaxed));
-            ready(Ok::<(), Infallible>(()))
+            ready(social.attach(&socket, count.fetch_add(1, Ordering::Relaxed)))
         };
         self.io.ns("/", (|| ready(())).with(attach));
         (self.routes, self.io)
@@ -84,22 +94,30 @@ impl SocketServer {
 }
 
 impl Social {
-    fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) {
-        let peer = socket
-            .req_parts()
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>();
+    /// Takes in a socket, unless there are too many from its address.
+    fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) -> Result<(), TooManySockets> {
+        let peer = client_address(socket.req_parts());
+        let network = peer.map(|peer| Network::of(peer.ip()));
+        let place = self.addresses.enter(network, Instant::now());
+        let place = place.inspect_err(|refused| {
+            tracing::warn!(peer = peer.map(display), "socket refused: {refused}");
+        })?;
         let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
-        let client = Arc::new(Client::new(number, peer.map(|peer| peer.0), is_from_2016));
+        let client = Arc::new(Client::new(number, peer, is_from_2016, Some(place)));
+        socket.extensions.insert(Arc::clone(&client));
         socket.on_fallback(Dispatch {
             social: Arc::clone(self),
             client: Arc::clone(&client),
+            span: session("socket", client.peer),
         });
         let social = Arc::clone(self);
+        METRICS.sockets.inc();
         socket.on_disconnect(move || {
+            METRICS.sockets.dec();
             social.disconnected(&client);
             ready(())
         });
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -38,7 +39,16 @@ async fn create(
 ) -> Result<(StatusCode, Json<CreatedRoom>), Problem> {
     auth::creator(web.create_token.as_ref(), &headers, peer)?;
     let Json(RoomTitle { title }) = title?;
-    let (room, secrets) = web.rooms.create(text::check(Field::Title, &title)?)?;
+    let title = text::check(Field::Title, &title)?;
+    let taken = web.strangers.rooms.take(peer.ip(), Instant::now());
+    taken.map_err(|wait| {
+        tracing::warn!(%peer, "refused: too many rooms from this address");
+        Problem::TooMany {
+            what: "rooms",
+            wait,
+        }
+    })?;
+    let (room, secrets) = web.rooms.create(title)?;
     if room.keep().kept().await.is_err() {
         // Its secrets would not survive a restart, and nobody has been told of them.
         web.rooms.close_open(&room);

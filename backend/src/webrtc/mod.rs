@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 use self::egress::{Feeds, Sendings, View};
@@ -28,6 +29,8 @@ use self::peer::{Ground, Peer, internal};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
+use crate::media::access_unit::AudioCodec;
+use crate::media::rendition::formats_in;
 use crate::media::stage::{Formats, Stage, Tracks};
 
 /// Where the server listens and where it says it does.
@@ -117,7 +120,8 @@ impl Server {
             Ok(sdp) => {
                 let (session, reporter) = session::new(&self.alive);
                 let etag = peer.ufrag.clone();
-                tokio::spawn(ingest::serve(peer, tracks, Arc::clone(stage), reporter));
+                let serving = ingest::serve(peer, tracks, Arc::clone(stage), reporter);
+                tokio::spawn(serving.in_current_span());
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {
@@ -133,7 +137,7 @@ impl Server {
     /// [`OfferError`] says what is wrong with the offer; nothing is left behind.
     pub async fn watch(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
         let offer = Offer::parse(offer)?;
-        let formats = stage.formats().borrow().clone();
+        let formats = formats_in(AudioCodec::Opus, &stage.formats().borrow());
         let tracks = offer.watches(&formats)?;
         let missing = offer.wants_beyond(tracks);
         let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());
@@ -155,7 +159,7 @@ impl Server {
                     sendings,
                     missing,
                 };
-                tokio::spawn(egress::serve(peer, view, feeds, reporter));
+                tokio::spawn(egress::serve(peer, view, feeds, reporter).in_current_span());
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {

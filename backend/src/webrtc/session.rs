@@ -12,6 +12,8 @@ pub enum End {
     Lost,
     /// Another publisher took over the room.
     TakenOver,
+    /// The picture of the room has B-frames now, which browsers cannot show over WebRTC.
+    BFrames,
 }
 
 /// Where a session is in its life.

@@ -61,6 +61,7 @@ fn comment(room: &str, id: u64) -> Change {
             text: format!("grüß {id}"),
             at: id,
             host: false,
+            author: None,
             extra: Extra::from([("colour".to_owned(), serde_json::json!("red"))]),
         },
         origin: Some("192.0.2.0/24".to_owned()),

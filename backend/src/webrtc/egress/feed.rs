@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use super::packetizer::payloads;
-use crate::media::access_unit::{AccessUnit, TrackKind};
+use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
+use crate::media::rendition::Rendition;
 use crate::media::stage::Stage;
 use crate::media::time::MediaTime;
 use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
@@ -68,15 +69,22 @@ impl Unit for RtpUnit {
 #[derive(Debug)]
 pub(super) struct Feed {
     units: Arc<Fanout<RtpUnit>>,
+    /// Held so that sound is in Opus.
+    _rendition: Arc<Rendition>,
     task: AbortHandle,
 }
 
 impl Feed {
     fn new(stage: &Stage) -> Self {
         let units = Arc::new(Fanout::new(Limits::default()));
-        let source = stage.subscribe(Start::Newest { max_age: MAX_AGE });
+        let rendition = stage.rendition(AudioCodec::Opus);
+        let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
         let task = tokio::spawn(run(source, Arc::clone(&units))).abort_handle();
-        Self { units, task }
+        Self {
+            units,
+            _rendition: rendition,
+            task,
+        }
     }
 
     /// A viewer's place.

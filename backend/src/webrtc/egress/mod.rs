@@ -224,10 +224,7 @@ async fn play(peer: &mut Peer, view: View, feeds: &Feeds, reporter: &Reporter) -
             biased;
             () = reporter.close.cancelled() => return End::Closed,
             _ = peer.state.reaches(is_over) => return End::Lost,
-            () = appears(&mut formats, missing) => {
-                tracing::debug!("the room has a new track: the viewer has to come again");
-                return End::Lost;
-            }
+            end = outgrown(&mut formats, sendings.video.is_some(), missing) => return end,
             () = sendings.keyframe_wanted() => stage.request_keyframe(),
             delivery = units.next() => {
                 let Some(delivery) = delivery else { return End::Closed };
@@ -246,12 +243,31 @@ async fn play(peer: &mut Peer, view: View, feeds: &Feeds, reporter: &Reporter) -
     }
 }
 
-/// Waits until the room has a track that is missing; for ever, if none is.
-async fn appears(formats: &mut watch::Receiver<Formats>, missing: Tracks) {
-    let appears = |formats: &Formats| {
-        (missing.video && formats.video.is_some()) || (missing.audio && formats.audio.is_some())
+/// Waits until the room has become what this session cannot show, for ever if it never does.
+async fn outgrown(
+    formats: &mut watch::Receiver<Formats>,
+    shows_picture: bool,
+    missing: Tracks,
+) -> End {
+    let outgrown = |formats: &Formats| {
+        if shows_picture && formats.b_frames {
+            Some(End::BFrames)
+        } else if (missing.video && formats.video.is_some())
+            || (missing.audio && formats.audio.is_some())
+        {
+            tracing::debug!("the room has a new track: the viewer has to come again");
+            Some(End::Lost)
+        } else {
+            None
+        }
     };
-    if formats.wait_for(appears).await.is_err() {
-        std::future::pending::<()>().await;
+    loop {
+        let end = outgrown(&formats.borrow_and_update());
+        if let Some(end) = end {
+            return end;
+        }
+        if formats.changed().await.is_err() {
+            return std::future::pending().await;
+        }
     }
 }

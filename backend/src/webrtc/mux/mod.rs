@@ -11,7 +11,7 @@ mod tcp;
 mod udp;
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +25,8 @@ use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState
 
 use self::routes::Routes;
 use self::runtime::MuxRuntime;
+use crate::metrics::METRICS;
+use crate::tcp::{canonical, listen as listen_tcp};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
 const SOCKET_BUFFER: usize = 8 << 20;
@@ -60,7 +62,7 @@ impl Mux {
         listen: SocketAddr,
         crypto: Arc<dyn RTCCryptoProvider>,
     ) -> io::Result<(Arc<Self>, JoinSet<()>)> {
-        let (socket, tcp) = bind_pair(listen).await?;
+        let (socket, tcp) = bind_pair(listen)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?;
         let routes = Mutex::new(Routes::new(crypto));
@@ -115,9 +117,15 @@ impl Mux {
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        let mut transmit = Transmit { ..*transmit };
+        if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
+            // What a socket for both takes (RFC 4291 section 2.5.5.2).
+            transmit.destination.set_ip(ip.to_ipv6_mapped().into());
+        }
         let sent = self.socket.try_io(Interest::WRITABLE, || {
             self.state
-                .try_send(UdpSockRef::from(&self.socket), transmit)
+                .try_send(UdpSockRef::from(&self.socket), &transmit)
         });
         match sent {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -142,15 +150,17 @@ impl Mux {
             other => other?,
         };
         for (buffer, meta) in buffers.iter().zip(&meta).take(count) {
+            let from = canonical(meta.addr);
             // The kernel may have joined several datagrams of one sender (GRO).
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.dispatch(datagram, meta.addr);
+                self.dispatch(datagram, from);
             }
         }
         Ok(())
     }
 
     fn dispatch(&self, datagram: &[u8], from: SocketAddr) {
+        METRICS.webrtc.received.inc_by(datagram.len() as u64);
         let mut routes = self.routes.lock();
         if let Some(port) = routes.route(datagram, from) {
             port.udp.push(datagram, from);
@@ -173,7 +183,7 @@ impl Drop for Registration {
 
 /// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be
 /// taken for TCP: then it picks again.
-async fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempts = if listen.port() == 0 { 16 } else { 1 };
     loop {
         attempts -= 1;
@@ -182,13 +192,17 @@ async fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
             Type::DGRAM,
             Some(Protocol::UDP),
         )?;
+        if listen.is_ipv6() {
+            // `[::]` takes IPv4 too, whatever the system's default is.
+            socket.set_only_v6(false)?;
+        }
         socket.set_nonblocking(true)?;
         // The kernel grants what its limits allow; less is no reason not to start.
         let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
         let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
         socket.bind(&listen.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
-        match TcpListener::bind(socket.local_addr()?).await {
+        match listen_tcp(socket.local_addr()?) {
             Ok(listener) => return Ok((socket, listener)),
             Err(error) if attempts == 0 => return Err(error),
             Err(_) => {}
