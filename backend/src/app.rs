@@ -94,7 +94,7 @@ impl App {
         let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp)?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
-        let socket_server = SocketServer::new(legacy, config.per_address());
+        let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
         let rooms = Registry::new(config.limits(), {
             let out = out.clone();
@@ -185,6 +185,12 @@ impl App {
     #[must_use]
     pub const fn rtmp(&self) -> SocketAddr {
         self.rtmp
+    }
+
+    /// The rooms there are.
+    #[must_use]
+    pub const fn rooms(&self) -> &Arc<Registry> {
+        &self.rooms
     }
 
     /// Carries the media.

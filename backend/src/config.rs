@@ -6,12 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use shared::limits::Rate;
 
 use crate::limits::flags::LimitFlags;
 use crate::rooms::registry::Limits;
 use crate::rooms::secret;
-use crate::social::addresses::PerAddress;
 use crate::store::data::Data;
 use crate::tls::flags::TlsFlags;
 
@@ -158,24 +156,6 @@ pub struct Config {
     /// Limits for strangers.
     #[command(flatten)]
     pub strangers: LimitFlags,
-    /// Most chat connections (pages that are open) from one address; an IPv6 network of 64 bits counts as one
-    #[arg(
-        long,
-        env = "GOLIVE_MAX_SOCKETS_PER_ADDRESS",
-        value_name = "COUNT",
-        default_value_t = 200
-    )]
-    pub max_sockets_per_address: u32,
-
-    /// Most comments a second from one address; four times as many at once
-    #[arg(
-        long,
-        env = "GOLIVE_MAX_COMMENTS_PER_ADDRESS",
-        value_name = "COUNT",
-        default_value_t = 10,
-        value_parser = clap::value_parser!(u32).range(1..)
-    )]
-    pub max_comments_per_address: u32,
 
     /// What to log: a level, or levels per part (`info,golive::web=debug`)
     #[arg(
@@ -239,18 +219,6 @@ impl Config {
             publishers: self.max_publishers,
             bitrate: (self.max_bitrate > 0).then_some(self.max_bitrate * 1_000),
             grace: Duration::from_secs(self.grace_seconds.into()),
-        }
-    }
-
-    /// How much may come over Socket.IO from one address.
-    #[must_use]
-    pub fn per_address(&self) -> PerAddress {
-        PerAddress {
-            sockets: self.max_sockets_per_address,
-            comments: Rate {
-                burst: self.max_comments_per_address.saturating_mul(4),
-                per_second: self.max_comments_per_address.into(),
-            },
         }
     }
 

@@ -6,8 +6,8 @@ use shared::events::Ban;
 use shared::limits::BANS;
 use shared::person::AuthorId;
 
-use super::network::Network;
 use super::refusal::Refused;
+use crate::limits::Neighbour;
 
 /// The people who may not speak, by what they are recognised by.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Banned {
     /// What the hosts know of it.
     pub ban: Ban,
     /// Where the person comes from: whoever else does may not speak either.
-    pub network: Option<Network>,
+    pub neighbour: Option<Neighbour>,
 }
 
 /// How long a person may not speak.
@@ -62,12 +62,13 @@ impl Bans {
     pub fn term(
         &self,
         author: &AuthorId,
-        network: Option<Network>,
+        neighbour: Option<Neighbour>,
         now: UnixMillis,
     ) -> Option<Term> {
         let theirs = self.0.iter().filter(|there| {
             is_on(there, now)
-                && (there.ban.author == *author || (network.is_some() && there.network == network))
+                && (there.ban.author == *author
+                    || (neighbour.is_some() && there.neighbour == neighbour))
         });
         // The longest of them; none stands for the longest of all.
         let until = theirs
@@ -100,14 +101,16 @@ fn is_on(banned: &Banned, now: UnixMillis) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn author(name: &str) -> AuthorId {
         name.parse().unwrap()
     }
 
-    fn network(address: &str) -> Option<Network> {
-        Some(Network::of(address.parse().unwrap()))
+    fn neighbour(address: &str) -> Option<Neighbour> {
+        Some(address.parse::<IpAddr>().unwrap().into())
     }
 
     fn banned(name: &str, address: &str, until: Option<UnixMillis>) -> Banned {
@@ -118,7 +121,7 @@ mod tests {
                 since: 100,
                 until,
             },
-            network: network(address),
+            neighbour: neighbour(address),
         }
     }
 
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn a_person_is_recognised_by_session_and_by_address() {
         let bans = bans([banned("ann", "192.0.2.7", None)]);
-        let term = |name, address| bans.term(&author(name), network(address), 200);
+        let term = |name, address| bans.term(&author(name), neighbour(address), 200);
         assert_eq!(term("ann", "192.0.2.9"), Some(Term::ForGood));
         assert_eq!(term("new", "192.0.2.7"), Some(Term::ForGood));
         assert_eq!(term("ben", "192.0.2.9"), None);
@@ -142,14 +145,14 @@ mod tests {
     #[test]
     fn whose_address_is_not_known_shares_it_with_nobody() {
         let mut nowhere = banned("ann", "192.0.2.7", None);
-        nowhere.network = None;
+        nowhere.neighbour = None;
         assert_eq!(bans([nowhere]).term(&author("ben"), None, 200), None);
     }
 
     #[test]
     fn another_address_of_the_same_ipv6_network_does_not_help() {
         let bans = bans([banned("ann", "2001:db8:1:2::7", None)]);
-        let term = |address| bans.term(&author("new"), network(address), 200);
+        let term = |address| bans.term(&author("new"), neighbour(address), 200);
         assert_eq!(term("2001:db8:1:2:ffff::1"), Some(Term::ForGood));
         assert_eq!(term("2001:db8:1:3::7"), None);
     }
@@ -168,7 +171,7 @@ mod tests {
             banned("ann", "192.0.2.7", None),
             banned("ben", "192.0.2.7", Some(500)),
         ]);
-        let term = bans.term(&author("ben"), network("192.0.2.7"), 200);
+        let term = bans.term(&author("ben"), neighbour("192.0.2.7"), 200);
         assert_eq!(term, Some(Term::ForGood));
     }
 
@@ -180,7 +183,7 @@ mod tests {
         ]);
         assert_eq!(bans.list(200).len(), 1);
         assert!(bans.lift(&author("ann")).is_some());
-        assert_eq!(bans.term(&author("ann"), network("192.0.2.7"), 200), None);
+        assert_eq!(bans.term(&author("ann"), neighbour("192.0.2.7"), 200), None);
         assert_eq!(bans.lift(&author("ann")), None);
     }
 

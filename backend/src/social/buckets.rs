@@ -29,8 +29,9 @@ impl Bucket {
     /// How long to wait until there are enough, if there are too few. More than fit into the bucket
     /// are never there: the wait is then the time until it is full.
     pub fn take(&mut self, count: u32, now: Instant) -> Result<(), Duration> {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
         let full = f64::from(self.rate.burst);
-        self.tokens = self.tokens_at(now);
+        self.tokens = (self.tokens + elapsed * self.rate.per_second).min(full);
         self.at = self.at.max(now);
         let missing = f64::from(count) - self.tokens;
         if missing <= 0.0 {
@@ -39,17 +40,6 @@ impl Bucket {
         }
         let wait = missing.min(full - self.tokens) / self.rate.per_second;
         Err(Duration::from_secs_f64(wait))
-    }
-
-    /// Whether nothing was taken for so long that it does not matter any more.
-    #[must_use]
-    pub fn is_full(&self, now: Instant) -> bool {
-        self.tokens_at(now) >= f64::from(self.rate.burst)
-    }
-
-    fn tokens_at(&self, now: Instant) -> f64 {
-        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.tokens + elapsed * self.rate.per_second).min(f64::from(self.rate.burst))
     }
 }
 

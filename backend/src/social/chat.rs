@@ -19,9 +19,16 @@ pub struct Chat {
 impl Chat {
     /// What was said before the server was stopped.
     pub(crate) fn restored(stored: StoredRoom) -> Self {
+        let decisions = stored.moderation.as_deref().map(serde_json::from_str);
+        let decisions = decisions.transpose().unwrap_or_else(|error| {
+            let room = stored.record.key;
+            tracing::error!(%room, "what the host decided cannot be read: {error}");
+            None
+        });
         Self {
             comments: History::restored(stored.comments, stored.last_comment),
-            ..Self::default()
+            combos: Combos::default(),
+            moderation: decisions.map(Moderation::restored).unwrap_or_default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the server knows about one socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -10,12 +10,11 @@ use shared::limits::{
 use shared::person::{AuthorId, SessionId};
 use shared::room::RoomKey;
 
-use super::addresses::Place;
 use super::author::author_of;
 use super::buckets::Bucket;
 use super::moderation::Speaker;
-use super::network::Network;
 use super::refusal::Refused;
+use crate::limits::{Neighbour, Place};
 use crate::random;
 
 /// Notices of refusal to one socket.
@@ -36,11 +35,13 @@ pub(super) struct Client {
     /// Where it comes from.
     pub(super) peer: Option<SocketAddr>,
     /// The same, as far as it tells people apart.
-    pub(super) network: Option<Network>,
+    pub(super) neighbour: Option<Neighbour>,
     /// What it is known by where it names no session.
     session: String,
     /// Whether it speaks Engine.IO 3.
     pub(super) is_from_2016: bool,
+    /// Its place among the sockets of its address, until it is gone.
+    pub(super) place: Mutex<Option<Place>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -57,8 +58,6 @@ pub(super) struct State {
     pub(super) gifts: Bucket,
     pub(super) commands: Bucket,
     pub(super) moderation: Bucket,
-    /// Its place among the sockets of its address, until it is gone.
-    pub(super) place: Option<Place>,
     notices: Bucket,
     logged: Option<Instant>,
 }
@@ -76,20 +75,16 @@ pub(super) struct Membership {
 }
 
 impl Client {
-    pub(super) fn new(
-        number: u64,
-        peer: Option<SocketAddr>,
-        is_from_2016: bool,
-        place: Option<Place>,
-    ) -> Self {
+    pub(super) fn new(number: u64, peer: Option<SocketAddr>, is_from_2016: bool) -> Self {
         let now = Instant::now();
         Self {
             number,
             sender_id: random::number(),
             peer,
-            network: peer.map(|peer| Network::of(peer.ip())),
+            neighbour: peer.map(|peer| Neighbour::from(peer.ip())),
             session: random::text::<32>(),
             is_from_2016,
+            place: Mutex::default(),
             state: Mutex::new(State {
                 memberships: Vec::new(),
                 created: Vec::new(),
@@ -99,11 +94,17 @@ impl Client {
                 gifts: Bucket::new(GIFT_RATE, now),
                 commands: Bucket::new(COMMAND_RATE, now),
                 moderation: Bucket::new(MODERATION_RATE, now),
-                place,
                 notices: Bucket::new(NOTICE_RATE, now),
                 logged: None,
             }),
         }
+    }
+
+    /// Whom limits of one address are for. This machine's are for nobody: either a proxy speaks for
+    /// everybody here, or somebody who could do worse.
+    pub(super) fn stranger(&self) -> Option<IpAddr> {
+        let neighbour = self.neighbour?;
+        (!neighbour.is_this_machine()).then(|| neighbour.into())
     }
 
     /// Who it is in a room.
@@ -120,7 +121,7 @@ impl Client {
     pub(super) const fn speaker<'a>(&self, membership: &'a Membership) -> Speaker<'a> {
         Speaker {
             author: &membership.author,
-            network: self.network,
+            neighbour: self.neighbour,
             is_host: membership.is_host,
         }
     }
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(1, None, false, None)
+        Client::new(1, None, false)
     }
 
     fn membership(key: &str) -> Membership {

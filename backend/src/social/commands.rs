@@ -187,7 +187,7 @@ impl Social {
     pub(super) fn disconnected(&self, client: &Client) {
         let mut state = client.state.lock();
         state.gone = true;
-        state.place = None;
+        *client.place.lock() = None;
         for key in state.created.drain(..) {
             if let Some(room) = self
                 .rooms

@@ -7,7 +7,7 @@ use shared::events::Comment;
 use shared::limits::{COMMENT_HISTORY, COMMENT_PAGE};
 use shared::person::AuthorId;
 
-use super::network::Network;
+use crate::limits::Neighbour;
 use crate::store::CommentRecord;
 
 /// The newest comments of a room, numbered from 1; deleted ones leave gaps.
@@ -21,12 +21,12 @@ pub struct History {
 struct Kept {
     comment: Comment,
     /// Where it was said from.
-    network: Option<Network>,
+    neighbour: Option<Neighbour>,
 }
 
 impl History {
     /// Numbers a comment, keeps it, and forgets the oldest if there are too many.
-    pub fn add(&mut self, mut comment: Comment, network: Option<Network>) -> Comment {
+    pub fn add(&mut self, mut comment: Comment, neighbour: Option<Neighbour>) -> Comment {
         self.last_id += 1;
         comment.id = self.last_id;
         if self.comments.len() == COMMENT_HISTORY {
@@ -34,7 +34,7 @@ impl History {
         }
         self.comments.push_back(Kept {
             comment: comment.clone(),
-            network,
+            neighbour,
         });
         comment
     }
@@ -43,7 +43,7 @@ impl History {
     pub(crate) fn restored(comments: Vec<CommentRecord>, last_id: u64) -> Self {
         let kept = comments.into_iter().map(|record| Kept {
             comment: record.comment,
-            network: record.origin.and_then(|origin| origin.parse().ok()),
+            neighbour: record.origin.and_then(|origin| origin.parse().ok()),
         });
         Self {
             comments: kept.collect(),
@@ -74,13 +74,13 @@ impl History {
 
     /// The newest comment of a person, and where it was said from.
     #[must_use]
-    pub fn last_of(&self, author: &AuthorId) -> Option<(&Comment, Option<Network>)> {
+    pub fn last_of(&self, author: &AuthorId) -> Option<(&Comment, Option<Neighbour>)> {
         let kept = self
             .comments
             .iter()
             .rev()
             .find(|kept| is_by(kept, author))?;
-        Some((&kept.comment, kept.network))
+        Some((&kept.comment, kept.neighbour))
     }
 
     /// Deletes the comment with this number; whether it was there.
@@ -92,9 +92,12 @@ impl History {
         is_there
     }
 
-    /// Deletes all comments of a person.
-    pub fn remove_all_of(&mut self, author: &AuthorId) {
+    /// Deletes all comments of a person, and tells their numbers.
+    pub fn remove_all_of(&mut self, author: &AuthorId) -> Vec<u64> {
+        let theirs = self.comments.iter().filter(|kept| is_by(kept, author));
+        let ids = theirs.map(|kept| kept.comment.id).collect();
         self.comments.retain(|kept| !is_by(kept, author));
+        ids
     }
 
     /// How many comments there are before the one with this number.
@@ -217,7 +220,7 @@ mod tests {
     fn all_comments_of_a_person_are_deleted_together() {
         let mut history = history(6);
         assert_eq!(history.last_of(&author("odd")).unwrap().0.id, 5);
-        history.remove_all_of(&author("odd"));
+        assert_eq!(history.remove_all_of(&author("odd")), [1, 3, 5]);
         assert_eq!(ids(&history.page(None)), [2, 4, 6]);
         assert!(history.last_of(&author("odd")).is_none());
     }

@@ -1,11 +1,9 @@
 //! The social side of rooms over Socket.IO: presence, likes, comments, gifts, moderation.
 //!
 //! [`server`] accepts the sockets, [`dispatch`] reads what they send and hands it to [`commands`],
-//! [`reactions`] and [`moderate`], [`announce`] tells rooms and lobby what changed. [`addresses`]
-//! counts what comes from where. [`author`], [`bans`], [`buckets`], [`comments`], [`gifts`],
-//! [`moderation`], [`network`], [`pace`], [`slow_mode`] and [`words`] are pure.
+//! [`reactions`] and [`moderate`], [`announce`] tells rooms and lobby what changed. [`author`], [`bans`],
+//! [`buckets`], [`comments`], [`gifts`], [`moderation`], [`pace`], [`slow_mode`] and [`words`] are pure.
 
-pub mod addresses;
 pub mod announce;
 mod author;
 pub mod bans;
@@ -20,7 +18,6 @@ mod encoding;
 pub mod gifts;
 mod moderate;
 pub mod moderation;
-pub mod network;
 pub mod pace;
 mod reactions;
 mod refusal;
@@ -32,7 +29,6 @@ use std::sync::Arc;
 
 use crate::limits::Strangers;
 use crate::rooms::registry::Registry;
-use addresses::Addresses;
 use broadcast::Broadcast;
 
 /// What every socket's handlers share.
@@ -43,5 +39,4 @@ struct Social {
     out: Broadcast,
     /// Whether 2016 clients may make rooms.
     legacy: bool,
-    addresses: Arc<Addresses>,
 }

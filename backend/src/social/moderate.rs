@@ -15,11 +15,12 @@ use super::bans::Banned;
 use super::chat::Chat;
 use super::client::Client;
 use super::dispatch::Payload;
-use super::network::Network;
 use super::refusal::Refused;
 use super::words::WordFilter;
 use crate::clock::unix_millis;
+use crate::limits::Neighbour;
 use crate::rooms::room::Room;
+use crate::store::journal::Receipt;
 
 const MODERATE: &str = "moderate takes {roomKey, action} and what the action needs: \
                         {id}, {author}, {author, seconds}, {seconds} or {words}";
@@ -29,12 +30,17 @@ const SLOW_MODE: &str = "slow mode takes 0 to 300 seconds";
 /// A person, as far as their sockets and comments tell.
 struct Person {
     name: String,
-    network: Option<Network>,
+    neighbour: Option<Neighbour>,
     is_host: bool,
 }
 
 impl Social {
-    pub(super) fn moderate(&self, client: &Client, payload: Payload) -> Result<Nothing, Refused> {
+    /// Carries out what a host decided; it counts as decided once the receipt says so.
+    pub(super) fn moderate(
+        &self,
+        client: &Client,
+        payload: Payload,
+    ) -> Result<(Nothing, Receipt), Refused> {
         let Moderate { room_key, action } = {
             let mut state = client.state.lock();
             state
@@ -74,8 +80,13 @@ impl Social {
                 self.tell_hosts(&room, &chat);
             }
         }
+        // Under the lock, so that what is kept is in the order of the decisions.
+        let receipt = {
+            let chat = room.chat().lock();
+            room.shelf().moderation(&chat.moderation.decisions())
+        };
         tracing::info!(room = %room.key(), peer, "moderated: {done}");
-        Ok(Nothing {})
+        Ok((Nothing {}, receipt))
     }
 
     fn delete(&self, room: &Room, id: u64) -> Result<(), Refused> {
@@ -85,6 +96,7 @@ impl Social {
         if !chat.comments.remove(id) && !is_pinned {
             return Err(Refused::NoSuchComment);
         }
+        drop(room.shelf().delete(vec![id]));
         self.tell_removed(room, RemovedComments::Ids(vec![id]));
         if is_pinned {
             self.show_pinned(room, &mut chat, None);
@@ -105,27 +117,27 @@ impl Social {
             since,
             until: seconds.map(|seconds| since + u64::from(seconds) * 1_000),
         };
-        let network = person.network;
+        let neighbour = person.neighbour;
         let mut chat = room.chat().lock();
-        chat.moderation.bans.add(Banned { ban, network })?;
-        chat.comments.remove_all_of(author);
+        chat.moderation.bans.add(Banned { ban, neighbour })?;
+        drop(room.shelf().delete(chat.comments.remove_all_of(author)));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
         if is_pinned(&chat, |pinned| pinned.author.as_ref() == Some(author)) {
             self.show_pinned(room, &mut chat, None);
         }
         self.tell_hosts(room, &chat);
         drop(chat);
-        self.tell_silence(room, author, network);
+        self.tell_silence(room, author, neighbour);
         Ok(())
     }
 
     fn unban(&self, room: &Room, author: &AuthorId) -> Result<(), Refused> {
         let mut chat = room.chat().lock();
         let lifted = chat.moderation.bans.lift(author);
-        let network = lifted.ok_or(Refused::NotBanned)?.network;
+        let neighbour = lifted.ok_or(Refused::NotBanned)?.neighbour;
         self.tell_hosts(room, &chat);
         drop(chat);
-        self.tell_silence(room, author, network);
+        self.tell_silence(room, author, neighbour);
         Ok(())
     }
 
@@ -164,14 +176,14 @@ impl Social {
             .hosts(room.key(), to_client::MODERATION, &moderation);
     }
 
-    /// Tells those whom a ban of `author` from `network` means how they stand now.
-    fn tell_silence(&self, room: &Room, author: &AuthorId, network: Option<Network>) {
+    /// Tells those whom a ban of `author` from `neighbour` means how they stand now.
+    fn tell_silence(&self, room: &Room, author: &AuthorId, neighbour: Option<Neighbour>) {
         // No lock of one socket is held while that of another is taken.
         for member in self.out.clients(room.key()) {
             let Some(membership) = member.client.membership(room.key()) else {
                 continue;
             };
-            let from_there = network.is_some() && member.client.network == network;
+            let from_there = neighbour.is_some() && member.client.neighbour == neighbour;
             if membership.author != *author && !from_there {
                 continue;
             }
@@ -204,18 +216,18 @@ impl Social {
                 name: membership
                     .name
                     .unwrap_or_else(|| member.client.guest_name()),
-                network: member.client.network,
+                neighbour: member.client.neighbour,
                 is_host: membership.is_host,
             })
         });
         let chat = room.chat().lock();
-        let Some((comment, network)) = chat.comments.last_of(author) else {
+        let Some((comment, neighbour)) = chat.comments.last_of(author) else {
             return here;
         };
         // The host knows people by what they said last.
         Some(Person {
             name: comment.name.clone(),
-            network: here.as_ref().map_or(network, |here| here.network),
+            neighbour: here.as_ref().map_or(neighbour, |here| here.neighbour),
             is_host: here.map_or(comment.host, |here| here.is_host),
         })
     }

@@ -9,10 +9,10 @@ use shared::person::AuthorId;
 use shared::room::RoomKey;
 
 use super::bans::{Banned, Bans, Term};
-use super::network::Network;
 use super::refusal::Refused;
 use super::slow_mode::SlowMode;
 use super::words::WordFilter;
+use crate::limits::Neighbour;
 
 /// The decisions that hold in a room.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ pub struct Decisions {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speaker<'a> {
     pub(super) author: &'a AuthorId,
-    pub(super) network: Option<Network>,
+    pub(super) neighbour: Option<Neighbour>,
     /// The host may say anything, at any time.
     pub(super) is_host: bool,
 }
@@ -113,7 +113,7 @@ impl Moderation {
         if speaker.is_host {
             return None;
         }
-        let term = self.bans.term(speaker.author, speaker.network, now)?;
+        let term = self.bans.term(speaker.author, speaker.neighbour, now)?;
         Some(match term {
             Term::ForGood => Refused::Banned,
             Term::Until(until) => Refused::TimedOut(Duration::from_millis(until - now)),
@@ -161,7 +161,7 @@ mod tests {
     fn speaker(author: &AuthorId, is_host: bool) -> Speaker<'_> {
         Speaker {
             author,
-            network: None,
+            neighbour: None,
             is_host,
         }
     }
@@ -174,8 +174,8 @@ mod tests {
             since: 0,
             until: Some(until),
         };
-        let network = None;
-        moderation.bans.add(Banned { ban, network }).unwrap();
+        let neighbour = None;
+        moderation.bans.add(Banned { ban, neighbour }).unwrap();
         moderation
     }
 

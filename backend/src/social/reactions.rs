@@ -53,8 +53,9 @@ impl Social {
         let mut state = client.state.lock();
         let now = Instant::now();
         state.comments.take(1, now).map_err(Refused::TooFast)?;
-        if let Some(place) = &state.place {
-            place.comment(now).map_err(Refused::TooFast)?;
+        if let Some(address) = client.stranger() {
+            let taken = self.strangers.comments.take(address, now);
+            taken.map_err(Refused::TooFast)?;
         }
         let SendComment {
             room_key,
@@ -81,11 +82,11 @@ impl Social {
         chat.moderation.check(speaker, &texts, comment.at)?;
         room.shelf().takes_comments()?;
         chat.moderation.pace(speaker, comment.at)?;
-        let comment = chat.comments.add(comment, client.network);
+        let comment = chat.comments.add(comment, client.neighbour);
         self.out.room(room.key(), to_client::COMMENT, &comment);
         let receipt = room
             .shelf()
-            .comment(&comment, client.network.map(|network| network.to_string()));
+            .comment(&comment, client.neighbour.map(|from| from.to_string()));
         Ok((Commented { id: comment.id }, receipt))
     }
 
@@ -198,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_with_the_comment_else_the_joined_one_else_a_guests() {
-        let client = Client::new(1, None, false, None);
+        let client = Client::new(1, None, false);
         let joined = |name: Option<&str>| Membership {
             key: "r".parse().unwrap(),
             author: "abc".parse().unwrap(),

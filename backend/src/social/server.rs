@@ -1,12 +1,13 @@
 //! The Socket.IO server.
 
 use std::future::ready;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::Uri;
 use shared::limits::SOCKET_MESSAGE_BYTES;
 use socketioxide::extract::SocketRef;
@@ -15,11 +16,9 @@ use socketioxide::{ProtocolVersion, SocketIo};
 use tower::ServiceBuilder;
 
 use super::Social;
-use super::addresses::{Addresses, PerAddress, TooManySockets};
 use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
-use super::network::{Network, client_address};
 use crate::limits::Strangers;
 use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
@@ -39,13 +38,12 @@ pub struct SocketServer {
     routes: Router,
     io: SocketIo,
     legacy: bool,
-    per_address: PerAddress,
 }
 
 impl SocketServer {
     /// A server that accepts nobody yet. `legacy` tells whether it serves clients of 2016.
     #[must_use]
-    pub fn new(legacy: bool, per_address: PerAddress) -> Self {
+    pub fn new(legacy: bool) -> Self {
         let (service, io) = SocketIo::builder()
             .max_payload(HARD_MESSAGE_BYTES as u64)
             .ws_max_message_size(HARD_MESSAGE_BYTES)
@@ -60,12 +58,7 @@ impl SocketServer {
         let routes = Router::new()
             .route_service("/socket.io/", service.clone())
             .route_service("/socket.io", service);
-        Self {
-            routes,
-            io,
-            legacy,
-            per_address,
-        }
+        Self { routes, io, legacy }
     }
 
     /// Sends to the sockets of this server.
@@ -81,7 +74,6 @@ impl SocketServer {
             strangers,
             out: self.broadcast(),
             legacy: self.legacy,
-            addresses: Arc::new(Addresses::new(self.per_address)),
         });
         let count = Arc::new(AtomicU64::new(0));
         // Handlers are attached before the client hears that it is connected: no event is missed.
@@ -96,14 +88,15 @@ impl SocketServer {
 impl Social {
     /// Takes in a socket, unless there are too many from its address.
     fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) -> Result<(), TooManySockets> {
-        let peer = client_address(socket.req_parts());
-        let network = peer.map(|peer| Network::of(peer.ip()));
-        let place = self.addresses.enter(network, Instant::now());
-        let place = place.inspect_err(|refused| {
-            tracing::warn!(peer = peer.map(display), "socket refused: {refused}");
-        })?;
+        let peer = client_address(socket);
         let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
-        let client = Arc::new(Client::new(number, peer, is_from_2016, Some(place)));
+        let client = Arc::new(Client::new(number, peer, is_from_2016));
+        let place = self.strangers.sockets.take(client.stranger());
+        *client.place.lock() = Some(place.map_err(|_| {
+            let refused = TooManySockets(self.strangers.sockets.per_address());
+            tracing::warn!(peer = peer.map(display), "socket refused: {refused}");
+            refused
+        })?);
         socket.extensions.insert(Arc::clone(&client));
         socket.on_fallback(Dispatch {
             social: Arc::clone(self),
@@ -119,6 +112,20 @@ impl Social {
         });
         Ok(())
     }
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("There are {0} connections from your address already: please close some of them.")]
+struct TooManySockets(usize);
+
+/// Where a socket comes from, as far as proxies in between are believed.
+fn client_address(socket: &SocketRef) -> Option<SocketAddr> {
+    let peer = socket
+        .req_parts()
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>();
+    peer.map(|peer| peer.0)
 }
 
 /// A request that does not say its Engine.IO version comes from a client of 2016, which spoke version 3.

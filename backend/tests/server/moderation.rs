@@ -190,6 +190,20 @@ async fn neither_a_new_session_nor_a_new_address_ends_a_ban() {
 }
 
 #[tokio::test]
+async fn a_ban_reaches_as_far_as_an_ipv6_subscriber_has_addresses() {
+    let mut party = Party::gather().await;
+    party.ann = as_person(&party.server, &party.made, SESSION, "2001:db8:1:2::7").await;
+    let author = party.ann_says("rude").await["author"].clone();
+    party.does(json!({"action": "ban", "author": author})).await;
+    for (from, is_banned) in [("2001:db8:1:2:a:b:c:d", true), ("2001:db8:1:3::7", false)] {
+        let mut socket = Socket::connect_from(&party.server, from).await;
+        socket.join(&party.made).await;
+        let answer = socket.call("comment", party.comment("hi")).await;
+        assert_eq!(answer["error"].is_string(), is_banned, "{from}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_time_out_ends_by_itself_and_says_when() {
     let mut party = Party::gather().await;
     let author = party.ann_says("rude").await["author"].clone();

@@ -1,7 +1,8 @@
 //! A server for a test, and clients of it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -15,6 +16,7 @@ use shared::room::{Room, RoomState};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
 /// Long enough for anything that is going to happen.
@@ -80,6 +82,11 @@ impl Server {
 
     pub(crate) fn webrtc(&self) -> SocketAddr {
         self.app.webrtc().local_addr()
+    }
+
+    /// The room itself, where its API is not enough.
+    pub(crate) fn inside(&self, created: &CreatedRoom) -> Arc<golive::rooms::room::Room> {
+        self.app.rooms().find(&created.room.key).unwrap()
     }
 
     /// OBS's field "Server".
@@ -198,7 +205,8 @@ impl Socket {
         Self::connect_from(server, "127.0.0.1").await
     }
 
-    /// The same, from an address of the client's choice.
+    /// The same, from an address of the client's choice: one of this machine's own, or one that a
+    /// proxy tells of.
     pub(crate) async fn connect_from(server: &Server, from: &str) -> Self {
         let mut socket = Self::dial(server, from).await;
         socket.opened().await;
@@ -221,12 +229,18 @@ impl Socket {
 
     async fn open(server: &Server, from: &str, query: &str) -> Self {
         let url = format!("ws://{}/socket.io/?{query}", server.authority());
+        let mut request = url.into_client_request().unwrap();
         let socket = TcpSocket::new_v4().unwrap();
-        let from = SocketAddr::new(from.parse().unwrap(), 0);
-        socket.bind(from).unwrap();
+        let address: IpAddr = from.parse().unwrap();
+        if address.is_ipv4() && address.is_loopback() {
+            socket.bind(SocketAddr::new(address, 0)).unwrap();
+        } else {
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", from.parse().unwrap());
+        }
         let stream = socket.connect(server.app.http()).await.unwrap();
         let stream = MaybeTlsStream::Plain(stream);
-        let (stream, _) = client_async(url, stream).await.unwrap();
+        let (stream, _) = client_async(request, stream).await.unwrap();
         Self {
             stream,
             events: VecDeque::new(),
