@@ -43,6 +43,20 @@ impl Neighbour {
     }
 }
 
+impl fmt::Display for Neighbour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Neighbour {
+    type Err = AddrParseError;
+
+    fn from_str(address: &str) -> Result<Self, Self::Err> {
+        address.parse().map(|ip: IpAddr| ip.into())
+    }
+}
+
 impl From<IpAddr> for Neighbour {
     fn from(ip: IpAddr) -> Self {
         Self(match ip.to_canonical() {
@@ -59,20 +73,6 @@ impl From<IpAddr> for Neighbour {
 impl From<Neighbour> for IpAddr {
     fn from(neighbour: Neighbour) -> Self {
         neighbour.0
-    }
-}
-
-impl fmt::Display for Neighbour {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Neighbour {
-    type Err = AddrParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<IpAddr>().map(Self::from)
     }
 }
 

@@ -22,7 +22,7 @@ impl Chat {
         let decisions = stored.moderation.as_deref().map(serde_json::from_str);
         let decisions = decisions.transpose().unwrap_or_else(|error| {
             let room = stored.record.key;
-            tracing::error!(%room, "what the host decided is not understood: {error}");
+            tracing::error!(%room, "what the host decided cannot be read: {error}");
             None
         });
         Self {

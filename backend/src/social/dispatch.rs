@@ -76,12 +76,9 @@ impl Dispatch {
             to_server::JOIN_LOBBY => reply.send(social.join_lobby(client, &socket)),
             to_server::LEAVE_LOBBY => reply.send(social.leave_lobby(client, &socket)),
             to_server::UPVOTE => reply.send(social.upvote(client, payload)),
-            to_server::COMMENT => match social.comment(client, payload) {
-                Ok((commented, receipt)) => reply.send_once_kept(commented, receipt),
-                Err(refused) => reply.refuse(refused),
-            },
+            to_server::COMMENT => reply.send_once_kept(social.comment(client, payload)),
             to_server::GIFT => reply.send(social.gift(client, payload)),
-            to_server::MODERATE => reply.send(social.moderate(client, payload)),
+            to_server::MODERATE => reply.send_once_kept(social.moderate(client, payload)),
             _ => reply.refuse(Refused::UnknownEvent),
         }
     }
@@ -161,8 +158,15 @@ impl Reply<'_> {
         }
     }
 
-    /// Answers when what was said is on the disk. What follows does not wait for it.
-    fn send_once_kept<T: Serialize + Send + 'static>(self, value: T, receipt: Receipt) {
+    /// Answers when what was done is on the disk. What follows does not wait for it.
+    fn send_once_kept<T>(self, result: Result<(T, Receipt), Refused>)
+    where
+        T: Serialize + Send + 'static,
+    {
+        let (value, receipt) = match result {
+            Ok(done) => done,
+            Err(refused) => return self.refuse(refused),
+        };
         match receipt.now() {
             Some(outcome) => self.send(outcome.map(|()| value).map_err(Refused::from)),
             None if self.ack.is_none() => {}

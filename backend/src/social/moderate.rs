@@ -20,6 +20,7 @@ use super::words::WordFilter;
 use crate::clock::unix_millis;
 use crate::limits::Neighbour;
 use crate::rooms::room::Room;
+use crate::store::journal::Receipt;
 
 const MODERATE: &str = "moderate takes {roomKey, action} and what the action needs: \
                         {id}, {author}, {author, seconds}, {seconds} or {words}";
@@ -34,7 +35,12 @@ struct Person {
 }
 
 impl Social {
-    pub(super) fn moderate(&self, client: &Client, payload: Payload) -> Result<Nothing, Refused> {
+    /// Carries out what a host decided; it counts as decided once the receipt says so.
+    pub(super) fn moderate(
+        &self,
+        client: &Client,
+        payload: Payload,
+    ) -> Result<(Nothing, Receipt), Refused> {
         let Moderate { room_key, action } = {
             let mut state = client.state.lock();
             state
@@ -74,12 +80,13 @@ impl Social {
                 self.tell_hosts(&room, &chat);
             }
         }
-        drop(
-            room.shelf()
-                .moderation(&room.chat().lock().moderation.decisions()),
-        );
+        // Under the lock, so that what is kept is in the order of the decisions.
+        let receipt = {
+            let chat = room.chat().lock();
+            room.shelf().moderation(&chat.moderation.decisions())
+        };
         tracing::info!(room = %room.key(), peer, "moderated: {done}");
-        Ok(Nothing {})
+        Ok((Nothing {}, receipt))
     }
 
     fn delete(&self, room: &Room, id: u64) -> Result<(), Refused> {
@@ -113,8 +120,7 @@ impl Social {
         let neighbour = person.neighbour;
         let mut chat = room.chat().lock();
         chat.moderation.bans.add(Banned { ban, neighbour })?;
-        let said = chat.comments.remove_all_of(author);
-        drop(room.shelf().delete(said));
+        drop(room.shelf().delete(chat.comments.remove_all_of(author)));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
         if is_pinned(&chat, |pinned| pinned.author.as_ref() == Some(author)) {
             self.show_pinned(room, &mut chat, None);

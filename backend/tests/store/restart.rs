@@ -153,6 +153,50 @@ async fn the_grace_time_of_a_broadcast_begins_with_the_restart() {
 }
 
 #[tokio::test]
+async fn what_the_host_decided_still_holds() {
+    let folder = Folder::new();
+    let server = start(&folder).await;
+    let room = server.create_room("r").await;
+    let key = &room.room.key;
+    let mut host = Socket::connect(&server).await;
+    let join = json!({"key": key, "host_token": room.host_token});
+    assert_eq!(host.call("join_room", join).await["ok"], true);
+    let mut ann = Socket::connect_from(&server, "127.0.0.9").await;
+    ann.join(&room).await;
+    say(&mut ann, &room, "rude").await;
+    say(&mut host, &room, "pinned").await;
+    say(&mut host, &room, "deleted").await;
+    let author = ann.next("comment").await["author"].clone();
+    for action in [
+        json!({"roomKey": key, "action": "delete", "id": 3}),
+        json!({"roomKey": key, "action": "pin", "id": 2}),
+        json!({"roomKey": key, "action": "slow_mode", "seconds": 30}),
+        json!({"roomKey": key, "action": "ban", "author": author}),
+    ] {
+        assert_eq!(
+            host.call("moderate", action.clone()).await["ok"],
+            true,
+            "{action}"
+        );
+    }
+    server.stop().await;
+
+    let server = start(&folder).await;
+    let mut ann = Socket::connect_from(&server, "127.0.0.9").await;
+    let joined = ann.join(&room).await;
+    assert_eq!(joined["comments"].as_array().unwrap().len(), 1, "{joined}");
+    assert_eq!(joined["pinned"]["text"], "pinned", "{joined}");
+    assert_eq!(joined["slowMode"], 30, "{joined}");
+    let comment = json!({"roomKey": key, "text": "again"});
+    assert!(ann.refusal("comment", comment).await.contains("banned"));
+    let mut host = Socket::connect(&server).await;
+    let join = json!({"key": key, "host_token": room.host_token});
+    host.call("join_room", join).await;
+    // The number of a deleted comment is not given again.
+    assert_eq!(say(&mut host, &room, "after").await, 4);
+}
+
+#[tokio::test]
 async fn open_rooms_end_with_the_server() {
     let folder = Folder::new();
     let server = start(&folder).await;
