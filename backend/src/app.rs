@@ -20,6 +20,7 @@ use crate::social::announce::announce;
 use crate::social::server::SocketServer;
 use crate::tcp;
 use crate::tls::{Tls, TlsError};
+use crate::web::origins::Origins;
 use crate::web::{self, Web};
 use crate::webrtc::{self, Server};
 
@@ -77,12 +78,16 @@ impl App {
             // Ends with its room.
             tokio::spawn(announce(room, out.clone()));
         }));
-        let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
+        let strangers = Arc::new(config.strangers.strangers());
+        let (socket_routes, sockets) =
+            socket_server.serve(Arc::clone(&rooms), Arc::clone(&strangers));
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
             sessions: Arc::default(),
+            strangers: Arc::clone(&strangers),
+            origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),
             create_token: config.create_token,
             public_url: config.public_url,
             rtmp_port: rtmp.port(),
@@ -96,18 +101,23 @@ impl App {
             async move { rooms.tend().await }
         });
         tasks.spawn(
-            rtmp::server::Server::new(Arc::clone(&rooms), legacy)
-                .serve(rtmp_listener, stopping.clone()),
+            rtmp::server::Server::new(
+                Arc::clone(&rooms),
+                legacy,
+                Places::new(
+                    config.strangers.max_rtmp_connections,
+                    config.strangers.max_rtmp_connections_per_address,
+                ),
+                strangers,
+            )
+            .serve(rtmp_listener, stopping.clone()),
         );
-        let strangers = config.strangers;
+        let limits = config.strangers;
         let server = web::server::Server {
             routes: web.routes(socket_routes),
             tls: tls.as_ref().map(Tls::acceptor),
-            places: Places::new(
-                strangers.max_connections,
-                strangers.max_connections_per_address,
-            ),
-            proxies: strangers.trusted_proxies.into(),
+            places: Places::new(limits.max_connections, limits.max_connections_per_address),
+            proxies: limits.trusted_proxies.into(),
         };
         tasks.spawn(server.serve(listener, stopping.clone()));
         if let Some(tls) = tls {

@@ -111,6 +111,34 @@ pub struct Config {
     )]
     pub max_viewers_per_room: usize,
 
+    /// An origin whose pages may use the sockets and the API as our own do, such as https://friend.example,
+    /// or * for all; may be repeated
+    #[arg(
+        long = "allowed-origin",
+        env = "GOLIVE_ALLOWED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub allowed_origins: Vec<String>,
+
+    /// Most publishers in all rooms
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_PUBLISHERS",
+        value_name = "COUNT",
+        default_value_t = 200
+    )]
+    pub max_publishers: usize,
+
+    /// Most that a publisher may send, in kbit/s; one that sends more for several seconds is ended. 0 is any
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_BITRATE",
+        value_name = "KBIT",
+        default_value_t = 50_000
+    )]
+    pub max_bitrate: u64,
+
     /// TLS.
     #[command(flatten)]
     pub tls: TlsFlags,
@@ -178,6 +206,8 @@ impl Config {
             rooms: self.max_rooms,
             viewers: self.max_viewers,
             viewers_per_room: self.max_viewers_per_room,
+            publishers: self.max_publishers,
+            bitrate: (self.max_bitrate > 0).then_some(self.max_bitrate * 1_000),
             grace: Duration::from_secs(self.grace_seconds.into()),
         }
     }

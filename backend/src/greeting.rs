@@ -53,7 +53,8 @@ pub fn invite(app: &App) -> String {
         .filter(|ip| !ip.is_loopback() || ips.len() == 1)
         .map(|ip| format!("https://{}", SocketAddr::new(*ip, bound.port())))
         .collect();
-    let mut out = String::from("\nOn this network, after a warning that the browser does not know us:\n\n");
+    let mut out =
+        String::from("\nOn this network, after a warning that the browser does not know us:\n\n");
     for url in &urls {
         out.push_str(&format!("  {url}\n"));
     }

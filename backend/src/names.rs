@@ -17,7 +17,9 @@ pub(crate) fn addresses() -> Vec<IpAddr> {
 
 /// Every name and address under which somebody may reach this machine: its own, and what the operator says.
 pub(crate) fn of_this_machine(public: &[String], public_url: Option<&str>) -> Vec<String> {
-    let host = gethostname::gethostname().to_string_lossy().to_ascii_lowercase();
+    let host = gethostname::gethostname()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     let mut names = vec!["localhost".to_owned()];
     if is_name(&host) {
         // How other devices of the network find it (RFC 6762).
@@ -59,8 +61,14 @@ mod tests {
 
     #[test]
     fn the_host_of_an_address_has_no_port() {
-        assert_eq!(host_of("https://Live.example:8443/x").unwrap(), "live.example");
-        assert_eq!(host_of("https://[2001:db8::1]:8443").unwrap(), "2001:db8::1");
+        assert_eq!(
+            host_of("https://Live.example:8443/x").unwrap(),
+            "live.example"
+        );
+        assert_eq!(
+            host_of("https://[2001:db8::1]:8443").unwrap(),
+            "2001:db8::1"
+        );
     }
 
     #[test]
@@ -68,7 +76,11 @@ mod tests {
         let public = ["live.example".to_owned(), "127.0.0.1".to_owned()];
         let names = of_this_machine(&public, Some("https://live.example"));
         for name in ["localhost", "live.example", "127.0.0.1"] {
-            assert_eq!(names.iter().filter(|it| *it == name).count(), 1, "{names:?}");
+            assert_eq!(
+                names.iter().filter(|it| *it == name).count(),
+                1,
+                "{names:?}"
+            );
         }
     }
 }

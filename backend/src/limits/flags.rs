@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 
+use super::{Rates, Strangers};
+
 /// Flags about limits for strangers.
 #[derive(Args, Clone, Debug)]
 pub struct LimitFlags {
@@ -37,6 +39,63 @@ pub struct LimitFlags {
         default_value_t = 256
     )]
     pub max_connections_per_address: usize,
+
+    /// Most RTMP connections
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_RTMP_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 4_000
+    )]
+    pub max_rtmp_connections: usize,
+
+    /// Most RTMP connections from one address
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_RTMP_CONNECTIONS_PER_ADDRESS",
+        value_name = "COUNT",
+        default_value_t = 1_000
+    )]
+    pub max_rtmp_connections_per_address: usize,
+
+    /// Rooms that one address may make in a minute; 0 is any number, here and below
+    #[arg(
+        long,
+        env = "GOLIVE_ROOMS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 60
+    )]
+    pub rooms_per_minute: u32,
+
+    /// Times that one address may try to publish or to watch by WebRTC in a minute
+    #[arg(
+        long,
+        env = "GOLIVE_SESSIONS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 600
+    )]
+    pub sessions_per_minute: u32,
+
+    /// Wrong secrets that one address may present in a minute
+    #[arg(
+        long,
+        env = "GOLIVE_WRONG_SECRETS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 30
+    )]
+    pub wrong_secrets_per_minute: u32,
+}
+
+impl LimitFlags {
+    /// What is counted for each address, nothing yet.
+    #[must_use]
+    pub fn strangers(&self) -> Strangers {
+        Strangers {
+            rooms: Rates::per_minute(self.rooms_per_minute),
+            sessions: Rates::per_minute(self.sessions_per_minute),
+            wrong_secrets: Rates::per_minute(self.wrong_secrets_per_minute),
+        }
+    }
 }
 
 /// A network, or one address.
@@ -53,7 +112,10 @@ mod tests {
     #[test]
     fn an_address_is_a_network_of_one() {
         assert_eq!(network("10.0.0.1").unwrap().to_string(), "10.0.0.1/32");
-        assert_eq!(network("2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
+        assert_eq!(
+            network("2001:db8::/32").unwrap().to_string(),
+            "2001:db8::/32"
+        );
         assert!(network("proxy.example").is_err());
     }
 }

@@ -9,6 +9,17 @@ use std::net::IpAddr;
 pub use places::{Place, Places};
 pub use rates::Rates;
 
+/// What is counted for each address.
+#[derive(Debug)]
+pub struct Strangers {
+    /// Rooms that are made.
+    pub rooms: Rates,
+    /// Attempts to publish or to watch by WebRTC.
+    pub sessions: Rates,
+    /// Secrets that are not right.
+    pub wrong_secrets: Rates,
+}
+
 /// Whom a limit is for: one IPv4 address, or the /64 of an IPv6 address, which one subscriber has all of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Neighbour(IpAddr);

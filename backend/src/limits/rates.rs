@@ -82,9 +82,7 @@ impl Rates {
         };
         let buckets = self.buckets.lock();
         let known = buckets.by.get(&ip.into()).map(|(bucket, _)| *bucket);
-        known
-            .unwrap_or_else(|| Bucket::new(rate, now))
-            .take(1, now)
+        known.unwrap_or_else(|| Bucket::new(rate, now)).take(1, now)
     }
 }
 

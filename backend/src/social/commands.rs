@@ -48,6 +48,10 @@ impl Social {
             is_host: true,
         };
         let address = client.peer.map(|peer| peer.ip());
+        if let Some(address) = address {
+            let taken = self.strangers.rooms.take(address, Instant::now());
+            taken.map_err(Refused::TooFast)?;
+        }
         let room = self
             .rooms
             .create_open(key.clone(), title, client.number, address)?;

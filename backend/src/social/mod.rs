@@ -21,6 +21,7 @@ pub mod server;
 
 use std::sync::Arc;
 
+use crate::limits::Strangers;
 use crate::rooms::registry::Registry;
 use broadcast::Broadcast;
 
@@ -28,6 +29,7 @@ use broadcast::Broadcast;
 #[derive(Debug)]
 struct Social {
     rooms: Arc<Registry>,
+    strangers: Arc<Strangers>,
     out: Broadcast,
     /// Whether 2016 clients may make rooms.
     legacy: bool,

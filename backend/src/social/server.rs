@@ -20,6 +20,7 @@ use super::Social;
 use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
+use crate::limits::Strangers;
 use crate::rooms::registry::Registry;
 
 /// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
@@ -66,9 +67,10 @@ impl SocketServer {
     }
 
     /// Starts accepting sockets: the routes, and the handle that ends all connections.
-    pub fn serve(self, rooms: Arc<Registry>) -> (Router, SocketIo) {
+    pub fn serve(self, rooms: Arc<Registry>, strangers: Arc<Strangers>) -> (Router, SocketIo) {
         let social = Arc::new(Social {
             rooms,
+            strangers,
             out: self.broadcast(),
             legacy: self.legacy,
         });

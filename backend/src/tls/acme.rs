@@ -62,7 +62,7 @@ enum AcmeError {
 
 impl Acme {
     pub(super) fn new(
-        domains: Vec<String>,
+        domains: &[String],
         contact: Option<String>,
         directory: String,
         root: Option<PathBuf>,
@@ -71,7 +71,13 @@ impl Acme {
         let authority: String = directory
             .trim_start_matches("https://")
             .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '.' {
+                    c
+                } else {
+                    '-'
+                }
+            })
             .collect();
         let domains = domains.iter().map(|domain| domain.to_ascii_lowercase());
         Self {
@@ -105,7 +111,10 @@ impl Acme {
                 continue;
             }
             let domains = self.domains.join(", ");
-            tracing::info!("getting a certificate for {domains} from {}", self.directory);
+            tracing::info!(
+                "getting a certificate for {domains} from {}",
+                self.directory
+            );
             match self.order(shown).await {
                 Ok(certificate) => {
                     tracing::info!("there is a new certificate for {domains}");
@@ -114,7 +123,9 @@ impl Acme {
                 }
                 Err(error) => {
                     let seconds = retry.as_secs();
-                    tracing::warn!("no certificate for {domains}: {error}; next try in {seconds} s");
+                    tracing::warn!(
+                        "no certificate for {domains}: {error}; next try in {seconds} s"
+                    );
                     sleep(retry).await;
                     retry = (retry * 2).min(LONGEST_RETRY);
                 }
@@ -181,7 +192,8 @@ impl Acme {
             source,
         };
         if let Some(kept) = keep::read(&file)? {
-            let credentials: AccountCredentials = serde_json::from_str(&kept).map_err(unreadable)?;
+            let credentials: AccountCredentials =
+                serde_json::from_str(&kept).map_err(unreadable)?;
             return Ok(self.client()?.from_credentials(credentials).await?);
         }
         let contact = self.contact.as_ref().map(|mail| format!("mailto:{mail}"));
@@ -195,7 +207,10 @@ impl Acme {
             .client()?
             .create(&wish, self.directory.clone(), None)
             .await?;
-        keep::write(&file, &serde_json::to_string(&credentials).map_err(unreadable)?)?;
+        keep::write(
+            &file,
+            &serde_json::to_string(&credentials).map_err(unreadable)?,
+        )?;
         Ok(account)
     }
 
@@ -224,9 +239,14 @@ fn proof(domain: &str, digest: &[u8]) -> Result<CertifiedKey, AcmeError> {
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(digest)];
     let certificate = params.self_signed(&key)?;
     let chain = vec![certificate.der().clone()];
-    let key = key.serialize_der().try_into().map_err(|_| BadCertificate::Der)?;
-    let certified = CertifiedKey::from_der(chain, key, &provider());
-    Ok(certified.map_err(BadCertificate::from)?)
+    let key = key
+        .serialize_der()
+        .try_into()
+        .map_err(|_| BadCertificate::Der)?;
+    let key = provider().key_provider.load_private_key(key);
+    // Not compared with its certificate: the library refuses the extension, as every client but the
+    // authority has to.
+    Ok(CertifiedKey::new(chain, key.map_err(BadCertificate::from)?))
 }
 
 #[cfg(test)]
@@ -243,13 +263,16 @@ mod tests {
     #[test]
     fn each_authority_has_a_folder_of_its_own() {
         let folder = |directory: &str| {
-            Acme::new(vec![], None, directory.to_owned(), None, Path::new("/d")).folder
+            Acme::new(&[], None, directory.to_owned(), None, Path::new("/d")).folder
         };
         assert_eq!(
             folder("https://ca.example:14000/dir"),
             Path::new("/d/ca.example-14000-dir")
         );
-        assert_ne!(folder("https://a.example/dir"), folder("https://b.example/dir"));
+        assert_ne!(
+            folder("https://a.example/dir"),
+            folder("https://b.example/dir")
+        );
     }
 
     #[test]

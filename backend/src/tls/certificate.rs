@@ -74,7 +74,11 @@ impl Certificate {
 
     /// Whether it is for all of these names and addresses.
     pub(super) fn is_for(&self, names: &[String]) -> bool {
-        let has = |wanted: &String| self.names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        let has = |wanted: &String| {
+            self.names
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(wanted))
+        };
         names.iter().all(has)
     }
 }
@@ -96,7 +100,8 @@ fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 #[cfg(test)]
@@ -105,7 +110,9 @@ mod tests {
     use super::*;
 
     fn names() -> Vec<String> {
-        ["live.example", "192.0.2.1", "2001:db8::1"].map(str::to_owned).to_vec()
+        ["live.example", "192.0.2.1", "2001:db8::1"]
+            .map(str::to_owned)
+            .to_vec()
     }
 
     #[test]

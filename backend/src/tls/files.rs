@@ -47,42 +47,33 @@ impl Files {
         loop {
             look.tick().await;
             let files = self.clone();
-            let Ok(changed) = spawn_blocking(move || files.changed()).await else {
+            let Ok(Some((files, certificate))) = spawn_blocking(move || files.changed()).await
+            else {
                 continue;
             };
-            match changed {
-                Ok(None) => {}
-                Ok(Some((files, certificate))) => {
-                    self = files;
-                    tracing::info!(
-                        "the certificate was exchanged for one of {}",
-                        certificate.names.join(", ")
-                    );
+            self = files;
+            match certificate {
+                Ok(certificate) => {
+                    let names = certificate.names.join(", ");
+                    tracing::info!("the certificate was exchanged for one of {names}");
                     shown.show(certificate.shown);
                 }
-                Err((files, error)) => {
-                    self = files;
-                    tracing::warn!("the certificate stays the old one: {error}");
-                }
+                Err(error) => tracing::warn!("the certificate stays the old one: {error}"),
             }
         }
     }
 
-    /// What is in the files, if it is something else than it was.
-    fn changed(self) -> Result<Option<(Self, Certificate)>, (Self, TlsError)> {
-        let read = match (read(&self.certificate), read(&self.key)) {
-            (Ok(certificate), Ok(key)) => Arc::new((certificate, key)),
-            // Between one file and the next; or gone, which is noticed at the next start.
-            _ => return Ok(None),
-        };
+    /// What is in the files, if it is something else than it was. When one cannot be read, it is just being
+    /// exchanged.
+    fn changed(self) -> Option<(Self, Result<Certificate, TlsError>)> {
+        let (certificate, key) = (read(&self.certificate).ok()?, read(&self.key).ok()?);
+        let read = Arc::new((certificate, key));
         if read == self.read {
-            return Ok(None);
+            return None;
         }
         let files = Self { read, ..self };
-        match files.certificate() {
-            Ok(certificate) => Ok(Some((files, certificate))),
-            Err(error) => Err((files, error)),
-        }
+        let certificate = files.certificate();
+        Some((files, certificate))
     }
 
     fn certificate(&self) -> Result<Certificate, TlsError> {

@@ -21,11 +21,21 @@ pub struct TlsFlags {
     pub tls: Option<Mode>,
 
     /// Serve https with this certificate, in PEM with its chain; exchanged when the file changes
-    #[arg(long, env = "GOLIVE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(
+        long,
+        env = "GOLIVE_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
     pub tls_cert: Option<PathBuf>,
 
     /// The private key of --tls-cert, in PEM
-    #[arg(long, env = "GOLIVE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(
+        long,
+        env = "GOLIVE_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
     pub tls_key: Option<PathBuf>,
 
     /// A name of this server, for --tls acme; may be repeated

@@ -12,7 +12,10 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), TlsError> {
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {
         if let Some(folder) = path.parent() {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
         }
         // One that was left behind might have other permissions.
         let _ = fs::remove_file(&new);

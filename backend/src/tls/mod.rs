@@ -11,7 +11,6 @@ mod keep;
 mod self_signed;
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,7 +132,7 @@ impl Tls {
                 root,
                 folder,
             } => {
-                let mut acme = Acme::new(domains, contact, directory, root, &folder);
+                let mut acme = Acme::new(&domains, contact, directory, root, &folder);
                 acme.start(&shown);
                 Keeper::Acme(acme)
             }
@@ -167,7 +166,6 @@ impl Tls {
             Keeper::Files(keeper) => keeper.tend(&self.shown).await,
             Keeper::Acme(keeper) => keeper.tend(&self.shown).await,
         }
-        pending().await
     }
 }
 

@@ -114,6 +114,7 @@ pub(super) fn make(names: &[String]) -> Result<String, rcgen::Error> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
     use std::sync::Arc;
 
     use super::*;
@@ -128,9 +129,9 @@ mod tests {
         folder
     }
 
-    fn shown_by(names: &[String], folder: &PathBuf) -> Vec<u8> {
+    fn shown_by(names: &[String], folder: &Path) -> Vec<u8> {
         let shown = Arc::new(Shown::default());
-        SelfSigned::start(names.to_vec(), Some(folder.clone()), &shown).unwrap();
+        SelfSigned::start(names.to_vec(), Some(folder.to_owned()), &shown).unwrap();
         let certificate = shown.certificate.read().clone().unwrap();
         certificate.cert[0].to_vec()
     }
@@ -147,7 +148,10 @@ mod tests {
     fn its_key_is_for_nobody_else_to_read() {
         let folder = folder("mode");
         shown_by(&names(&["localhost"]), &folder);
-        let mode = std::fs::metadata(folder.join(FILE)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(folder.join(FILE))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 

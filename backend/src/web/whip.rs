@@ -98,8 +98,13 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         return;
     };
     tracing::info!(room = %room.key(), "live by WHIP");
+    let mut ceiling = admission.ceiling();
     let end = tokio::select! {
         end = session.ended() => Some(end),
+        too_much = ceiling.exceeded() => {
+            tracing::warn!(room = %room.key(), "a WHIP publisher is ended: {too_much}");
+            None
+        }
         () = admission.revoked() => None,
     };
     tracing::info!(room = %room.key(), ?end, "no longer live by this publisher");

@@ -138,7 +138,11 @@ async fn a_certificate_comes_from_an_authority_and_is_kept() {
     };
     let certificate = timeout(PATIENCE, comes).await.expect("it comes");
     let (_, parsed) = x509_parser::parse_x509_certificate(&certificate).unwrap();
-    assert!(parsed.issuer().to_string().contains("Pebble"), "{}", parsed.issuer());
+    assert!(
+        parsed.issuer().to_string().contains("Pebble"),
+        "{}",
+        parsed.issuer()
+    );
     let names = parsed.subject_alternative_name().unwrap().unwrap();
     assert!(format!("{names:?}").contains(DOMAIN));
     serving.abort();

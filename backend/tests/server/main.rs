@@ -6,9 +6,11 @@ mod acme;
 mod api;
 mod health;
 mod page;
+mod security;
 mod sessions;
 mod social;
 mod social_limits;
+mod strangers;
 mod support;
 mod tls;
 #[path = "../webrtc/client.rs"]

@@ -100,7 +100,9 @@ impl ServerCertVerifier for Trusting {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let provider = ring::default_provider();
-        provider.signature_verification_algorithms.supported_schemes()
+        provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -148,7 +150,10 @@ async fn http_on_the_port_of_https_is_told_where_to_go() {
     let plain = format!("http://{}/room/abc", server.authority());
     let response = client.get(&plain).send().await.unwrap();
     assert_eq!(response.status(), 307);
-    assert_eq!(response.headers()["location"], url(&server, "/room/abc").as_str());
+    assert_eq!(
+        response.headers()["location"],
+        url(&server, "/room/abc").as_str()
+    );
     let follows = trusting().build().unwrap().get(plain).send().await.unwrap();
     assert_eq!(follows.status(), 200);
 }
@@ -161,7 +166,11 @@ async fn sockets_work_over_tls() {
     let stream = connector(&[]).connect(name, stream).await.unwrap();
     let url = "wss://localhost/socket.io/?EIO=4&transport=websocket";
     let (mut socket, _) = client_async(url, stream).await.unwrap();
-    let first = timeout(SOON, socket.next()).await.unwrap().unwrap().unwrap();
+    let first = timeout(SOON, socket.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     assert!(matches!(first, Message::Text(text) if text.starts_with("0{")));
 }
 
@@ -195,7 +204,12 @@ fn folder(name: &str) -> PathBuf {
 async fn a_certificate_in_files_is_exchanged_when_they_change() {
     let folder = folder("exchanged");
     let (cert, key) = write_certificate(&folder, "one.example");
-    let flags = ["--tls-cert", cert.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let flags = [
+        "--tls-cert",
+        cert.to_str().unwrap(),
+        "--tls-key",
+        key.to_str().unwrap(),
+    ];
     let server = Server::start_with(&flags).await;
     let address = server.authority().parse().unwrap();
     let old = shown_certificate(address, "one.example").await;
@@ -219,7 +233,10 @@ async fn a_certificate_without_its_key_is_no_start() {
     let (cert, _) = write_certificate(&folder, "one.example");
     let cert = cert.to_str().unwrap();
     let error = Server::refused_start(&["--tls-cert", cert, "--tls-key", cert]).await;
-    assert!(error.contains("there is no private key in PEM in it"), "{error}");
+    assert!(
+        error.contains("there is no private key in PEM in it"),
+        "{error}"
+    );
     let error = Server::refused_start(&["--tls-cert", cert, "--tls-key", "/no/such"]).await;
     assert!(error.contains("/no/such cannot be read"), "{error}");
     fs::remove_dir_all(folder).unwrap();

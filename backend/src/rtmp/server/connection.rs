@@ -54,7 +54,7 @@ impl Connection {
     }
 
     /// Serves it until it ends.
-    pub(super) async fn serve(mut self, server: &Server, stranger: OwnedSemaphorePermit) {
+    pub(super) async fn serve(mut self, server: &Server, unsettled: OwnedSemaphorePermit) {
         let deadline = Instant::now() + SETTLE;
         let wish = timeout_at(deadline, self.answer_until_event())
             .await
@@ -63,7 +63,7 @@ impl Connection {
             Ok(Event::Publish(request)) => match admit_publisher(server, &request, self.peer).await
             {
                 Ok(admission) => {
-                    drop(stranger);
+                    drop(unsettled);
                     self.buffer.resize(READ, 0);
                     self.publish(admission).await
                 }
@@ -75,7 +75,7 @@ impl Connection {
             },
             Ok(Event::Play(request)) => match admit_player(server, &request) {
                 Ok(audience) => {
-                    drop(stranger);
+                    drop(unsettled);
                     self.play(server, audience).await
                 }
                 Err(refusal) => {

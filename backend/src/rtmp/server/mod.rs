@@ -17,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Connection;
 use super::mux::ChunkMuxer;
+use crate::limits::{Places, Strangers};
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
 use crate::tcp;
 
 /// Connections that have not said yet what they want. The port is open to all the world.
-const STRANGERS: usize = 512;
+const UNSETTLED: usize = 512;
 /// How long to wait when the system has no more files for connections.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
@@ -33,18 +34,27 @@ pub struct Server {
     feeds: Feeds<ChunkMuxer>,
     /// Whether 2016 clients may publish without a secret.
     legacy: bool,
-    strangers: Arc<Semaphore>,
+    unsettled: Arc<Semaphore>,
+    places: Arc<Places>,
+    strangers: Arc<Strangers>,
 }
 
 impl Server {
-    /// A server of these rooms.
+    /// A server of these rooms, for as many connections as there are places.
     #[must_use]
-    pub fn new(rooms: Arc<Registry>, legacy: bool) -> Arc<Self> {
+    pub fn new(
+        rooms: Arc<Registry>,
+        legacy: bool,
+        places: Arc<Places>,
+        strangers: Arc<Strangers>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             rooms,
             feeds: Feeds::default(),
             legacy,
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            unsettled: Arc::new(Semaphore::new(UNSETTLED)),
+            places,
+            strangers,
         })
     }
 
@@ -68,7 +78,14 @@ impl Server {
     }
 
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        let Ok(stranger) = Arc::clone(&self.strangers).try_acquire_owned() else {
+        let place = match self.places.take(Some(peer.ip())) {
+            Ok(place) => place,
+            Err(error) => {
+                tracing::warn!(%peer, "RTMP connection refused: {error}");
+                return;
+            }
+        };
+        let Ok(unsettled) = Arc::clone(&self.unsettled).try_acquire_owned() else {
             tracing::warn!(%peer, "refused: too many RTMP connections that say nothing");
             return;
         };
@@ -77,7 +94,10 @@ impl Server {
         }
         let server = Arc::clone(self);
         connections.spawn(async move {
-            Connection::new(stream, peer).serve(&server, stranger).await;
+            Connection::new(stream, peer)
+                .serve(&server, unsettled)
+                .await;
+            drop(place);
         });
     }
 }

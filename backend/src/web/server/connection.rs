@@ -131,6 +131,7 @@ impl Server {
     /// that comes from somebody who is not to be believed.
     fn told(&self, peer: SocketAddr, mut request: Request) -> Request {
         const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+        const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
         let client = self.proxies.client(peer, request.headers());
         let is_https = self.tls.is_some() || self.proxies.is_https(peer, request.headers());
         // In HTTP/2 it is a part of the address (RFC 9113 section 8.3.1).
@@ -141,6 +142,9 @@ impl Server {
             headers.insert(header::HOST, authority);
         }
         headers.remove(FORWARDED_PROTO);
+        if !self.proxies.trusts(peer.ip()) {
+            headers.remove(FORWARDED_HOST);
+        }
         if is_https {
             headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
         }

@@ -90,7 +90,10 @@ mod tests {
 
     #[test]
     fn a_proxy_tells_whom_it_was_asked_by() {
-        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1:1", &["1.2.3.4"]), "1.2.3.4:0");
+        assert_eq!(
+            client(&["10.0.0.0/8"], "10.0.0.1:1", &["1.2.3.4"]),
+            "1.2.3.4:0"
+        );
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1:1", &[]), "10.0.0.1:1");
         assert_eq!(
             client(&["::1/128"], "[::1]:1", &["2001:db8::7"]),
@@ -113,7 +116,10 @@ mod tests {
     fn an_ipv4_address_on_a_socket_for_both_is_one() {
         assert_eq!(client(&[], "[::ffff:192.0.2.1]:5", &[]), "192.0.2.1:5");
         let trusted = ["127.0.0.0/8"];
-        assert_eq!(client(&trusted, "[::ffff:127.0.0.1]:5", &["1.2.3.4"]), "1.2.3.4:0");
+        assert_eq!(
+            client(&trusted, "[::ffff:127.0.0.1]:5", &["1.2.3.4"]),
+            "1.2.3.4:0"
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub(super) async fn serve(stream: Held) -> Outcome {
 /// Where to find the same over https. Not for ever: the port may speak http again one day.
 fn to_https(request: &Request) -> Response {
     let host = request.headers().get(header::HOST);
-    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
     let location = host
         .and_then(|host| host.to_str().ok())
         .and_then(|host| HeaderValue::from_str(&format!("https://{host}{path}")).ok());
