@@ -18,4 +18,5 @@ pub mod playback;
 pub mod realtime;
 pub mod storage;
 pub mod theme;
+pub mod wake_lock;
 pub mod webrtc;
