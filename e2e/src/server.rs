@@ -10,11 +10,20 @@ use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
 use shared::api::{CreatedRoom, RoomTitle};
 use shared::room::Room;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
 use crate::{LONG, SOON, eventually, target_dir};
+
+/// Flags for load: all of it comes from one address.
+pub const FOR_LOAD: [&str; 4] = [
+    "--sessions-per-minute",
+    "0",
+    "--max-rtmp-connections-per-address",
+    "100000",
+];
 
 /// Held by the one server that runs.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -23,6 +32,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct Server {
     process: Child,
     port: u16,
+    scheme: &'static str,
+    rtmp: u16,
     log: PathBuf,
     stopped: bool,
     http: reqwest::Client,
@@ -38,12 +49,15 @@ impl Server {
     /// As [`Server::start`], with more flags.
     pub async fn start_with(flags: &[&str]) -> Result<Self> {
         let turn = TURN.lock().await;
-        let port = free_port()?;
+        let is_https = flags.iter().any(|flag| flag.starts_with("--tls"));
+        let scheme = if is_https { "https" } else { "http" };
+        let (port, rtmp) = (free_port()?, free_port()?);
         let log = log_file()?;
         let output = File::create(&log)?;
         let program = program();
         let process = Command::new(&program)
             .args(["--http", &format!("127.0.0.1:{port}")])
+            .args(["--rtmp", &format!("127.0.0.1:{rtmp}")])
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
             .args(["--public-address", "127.0.0.1"])
             .args(flags)
@@ -62,6 +76,8 @@ impl Server {
         let mut server = Self {
             process,
             port,
+            scheme,
+            rtmp,
             log,
             stopped: false,
             http,
@@ -73,7 +89,12 @@ impl Server {
                     "the server ended at once with {status}"
                 )));
             }
-            server.get("/healthz").await?.error_for_status()?;
+            // Nobody here vouches for its certificate: that is left to a browser.
+            if is_https {
+                TcpStream::connect(server.authority()).await?;
+            } else {
+                server.get("/healthz").await?.error_for_status()?;
+            }
             Ok(Ok(()))
         })
         .await??;
@@ -89,13 +110,25 @@ impl Server {
     /// The absolute address of `path`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
     }
 
     /// The host and port it listens on.
     #[must_use]
     pub fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of RTMP.
+    #[must_use]
+    pub const fn rtmp_port(&self) -> u16 {
+        self.rtmp
+    }
+
+    /// Where a room is played by RTMP, and the 2016 app pushes to.
+    #[must_use]
+    pub fn rtmp_url(&self, room: &str) -> String {
+        format!("rtmp://127.0.0.1:{}/live/{room}", self.rtmp)
     }
 
     /// `GET path`.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::{Rates, Strangers};
+use super::{Places, Rates, Strangers};
 
 /// Flags about limits for strangers.
 #[derive(Args, Clone, Debug)]
@@ -84,6 +84,24 @@ pub struct LimitFlags {
         default_value_t = 30
     )]
     pub wrong_secrets_per_minute: u32,
+
+    /// Comments that one address may write in a minute, in all rooms together
+    #[arg(
+        long,
+        env = "GOLIVE_COMMENTS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 300
+    )]
+    pub comments_per_minute: u32,
+
+    /// Most pages that one address may have open at once, as far as they need a connection for the chat
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_SOCKETS_PER_ADDRESS",
+        value_name = "COUNT",
+        default_value_t = 200
+    )]
+    pub max_sockets_per_address: usize,
 }
 
 impl LimitFlags {
@@ -94,6 +112,9 @@ impl LimitFlags {
             rooms: Rates::per_minute(self.rooms_per_minute),
             sessions: Rates::per_minute(self.sessions_per_minute),
             wrong_secrets: Rates::per_minute(self.wrong_secrets_per_minute),
+            // In all there are no more than HTTP connections, or polls of them.
+            sockets: Places::new(usize::MAX, self.max_sockets_per_address),
+            comments: Rates::per_minute(self.comments_per_minute),
         }
     }
 }

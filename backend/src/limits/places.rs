@@ -77,6 +77,12 @@ impl Places {
         })
     }
 
+    /// How many one address may have.
+    #[must_use]
+    pub const fn per_address(&self) -> usize {
+        self.per_address
+    }
+
     /// How many are taken.
     #[must_use]
     pub fn taken(&self) -> usize {

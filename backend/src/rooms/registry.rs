@@ -166,6 +166,13 @@ impl Registry {
         self.rooms.read().get(key).cloned()
     }
 
+    /// What everybody may know about each of the rooms, in no order.
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        let rooms = self.rooms.read();
+        rooms.values().map(|room| room.view()).collect()
+    }
+
     /// Rooms that are not over: live ones first, the most watched of them first; then the newest. At
     /// most [`LISTED`].
     #[must_use]

@@ -7,6 +7,7 @@ mod flv;
 mod health;
 mod legacy;
 mod links;
+mod metrics;
 pub mod origins;
 mod page;
 pub mod problem;
@@ -82,6 +83,7 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), strangers::secrets));
         let others = api::routes()
             .merge(health::routes())
+            .merge(metrics::routes())
             .merge(legacy)
             .route("/healthz", get("ok"));
         Router::new()
@@ -103,6 +105,7 @@ impl Web {
             .layer(DefaultBodyLimit::max(BODY_BYTES))
             .layer(from_fn(strangers::in_time))
             .layer(from_fn(security::headers))
+            .layer(from_fn(metrics::count))
     }
 }
 

@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::{patch, post};
 use shared::room::{Room as View, RoomState};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::Web;
 use super::api::Key;
@@ -17,7 +18,8 @@ use super::exchange::{self, Body, SessionPath};
 use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use crate::rooms::room::Room;
-use crate::rooms::viewers::Seat;
+use crate::rooms::viewers::{Protocol, Seat};
+use crate::session_span;
 use crate::webrtc::{End, Session};
 
 pub(super) fn routes() -> Router<Web> {
@@ -38,8 +40,10 @@ async fn watch(
     if room.state() != RoomState::Live {
         return Err(Problem::NotLive);
     }
-    let seat = room.viewers().admit()?;
-    let answer = web.webrtc.watch(&offer, room.stage()).await?;
+    let seat = room.viewers().admit()?.by(Protocol::Whep);
+    let span = session_span::session("whep", Some(peer));
+    let answer = web.webrtc.watch(&offer, room.stage());
+    let answer = answer.instrument(span.clone()).await?;
     let place = web.sessions.enter(Entry {
         role: Role::Viewer,
         room: room.key().clone(),
@@ -48,8 +52,8 @@ async fn watch(
         closer: answer.session.closer(),
     });
     let address = format!("/whep/{}/{}", room.key(), place.id());
-    tracing::debug!(room = %room.key(), %peer, "a viewer is connecting");
-    tokio::spawn(tend(answer.session, room, peer, seat, place));
+    span.in_scope(|| tracing::debug!(room = %room.key(), "a viewer is connecting"));
+    tokio::spawn(tend(answer.session, room, peer, seat, place).instrument(span));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 

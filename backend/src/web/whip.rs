@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{patch, post};
 use shared::room::Ingest;
+use tracing::Instrument;
 
 use super::api::Key;
 use super::exchange::{self, Body, SessionPath};
@@ -16,6 +17,7 @@ use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use super::{Web, auth};
 use crate::rooms::publishing::Admission;
+use crate::session_span;
 use crate::webrtc::{End, Session};
 
 pub(super) fn routes() -> Router<Web> {
@@ -34,7 +36,9 @@ async fn publish(
     let room = web.room(key)?;
     let admission = auth::publisher(&room, &headers, peer)?;
     let offer = exchange::read_offer(&headers, body)?;
-    let answer = web.webrtc.publish(&offer, room.stage()).await?;
+    let span = session_span::session("whip", Some(peer));
+    let answer = web.webrtc.publish(&offer, room.stage());
+    let answer = answer.instrument(span.clone()).await?;
     let place = web.sessions.enter(Entry {
         role: Role::Publisher,
         room: room.key().clone(),
@@ -43,8 +47,8 @@ async fn publish(
         closer: answer.session.closer(),
     });
     let address = format!("/whip/{}/{}", room.key(), place.id());
-    tracing::info!(room = %room.key(), %peer, "a publisher is connecting");
-    tokio::spawn(tend(answer.session, admission, place));
+    span.in_scope(|| tracing::info!(room = %room.key(), "a publisher is connecting"));
+    tokio::spawn(tend(answer.session, admission, place).instrument(span));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 use self::egress::{Feeds, Sendings, View};
@@ -119,7 +120,8 @@ impl Server {
             Ok(sdp) => {
                 let (session, reporter) = session::new(&self.alive);
                 let etag = peer.ufrag.clone();
-                tokio::spawn(ingest::serve(peer, tracks, Arc::clone(stage), reporter));
+                let serving = ingest::serve(peer, tracks, Arc::clone(stage), reporter);
+                tokio::spawn(serving.in_current_span());
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {
@@ -157,7 +159,7 @@ impl Server {
                     sendings,
                     missing,
                 };
-                tokio::spawn(egress::serve(peer, view, feeds, reporter));
+                tokio::spawn(egress::serve(peer, view, feeds, reporter).in_current_span());
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {

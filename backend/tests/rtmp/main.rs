@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod bad_input;
+mod bridge;
 mod client;
 mod flv;
 mod open_rooms;
@@ -12,6 +13,7 @@ mod publish;
 #[allow(dead_code, reason = "shared with the tests of everything else")]
 mod support;
 mod take_over;
+mod viewers;
 #[path = "../webrtc/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of WebRTC")]
 mod webrtc_client;

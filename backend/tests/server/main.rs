@@ -5,12 +5,17 @@
 mod acme;
 mod api;
 mod health;
+mod ipv6;
+mod metrics;
+mod moderation;
+mod moderation_limits;
 mod page;
 mod security;
 mod sessions;
 mod social;
 mod social_limits;
 mod strangers;
+#[allow(dead_code, reason = "shared with other tests")]
 mod support;
 mod tls;
 #[path = "../webrtc/client.rs"]

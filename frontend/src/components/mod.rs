@@ -3,6 +3,8 @@
 pub mod banner;
 pub mod chat;
 pub mod chat_panel;
+pub mod comment;
+pub mod comment_tools;
 pub mod composer;
 pub mod confirm_dialog;
 pub mod copy_field;
@@ -18,6 +20,7 @@ pub mod message;
 pub mod mic_meter;
 pub mod path_badge;
 pub mod path_menu;
+pub mod pinned;
 pub mod player;
 pub mod player_controls;
 pub mod poster;

@@ -71,7 +71,7 @@ impl Session {
         let config: js_sys::Object = js_sys::JSON::parse(CONFIG)
             .map_err(|_| ApiError::Unexpected)?
             .unchecked_into();
-        let on_lost: Rc<dyn Fn()> = Rc::new(move || on_lost());
+        let on_lost: Rc<dyn Fn()> = Rc::new(on_lost);
         let loaded = load_hls(&config).await.map_err(|_| ApiError::Unreachable)?;
         let url = format!("/live/{key}/index.m3u8");
         let (player, on_error) = if !loaded.is_undefined() {

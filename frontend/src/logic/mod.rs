@@ -13,6 +13,7 @@ pub mod hearts;
 pub mod level;
 pub mod likes;
 pub mod live_delay;
+pub mod moderation;
 pub mod number;
 pub mod path;
 pub mod poster;

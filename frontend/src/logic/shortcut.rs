@@ -59,6 +59,7 @@ mod tests {
             of_key("ArrowDown", Focus::Page, false),
             Some(Shortcut::Volume(-0.1))
         );
+        assert_eq!(of_key("t", Focus::Page, false), Some(Shortcut::Theatre));
         assert_eq!(of_key("x", Focus::Page, false), None);
     }
 

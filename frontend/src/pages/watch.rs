@@ -21,6 +21,7 @@ use crate::components::stat::Count;
 use crate::logic::viewer::Phase;
 use crate::playback::Playback;
 use crate::realtime::RoomFeed;
+use crate::storage;
 
 /// A phone held sideways: there the chat floats over the picture.
 const SIDEWAYS: &str = "(orientation: landscape) and (max-height: 560px)";
@@ -46,7 +47,8 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
     // The picture first: its request is on the way before anything is drawn.
     let playback = Playback::open(key.clone());
     let feed = RoomFeed::new();
-    feed.join(key.clone(), None);
+    let host_token = storage::host_secrets(&key).map(|secrets| secrets.host_token);
+    feed.join(key.clone(), host_token);
     playback.follow(feed.room.into());
 
     let of_room = move |read: fn(&Room) -> u64| {

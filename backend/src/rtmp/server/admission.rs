@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::Server;
 use crate::rooms::publishing::{Admission, NotAllowed};
 use crate::rooms::room::Room;
-use crate::rooms::viewers::{Full, Viewer};
+use crate::rooms::viewers::{Full, Protocol, Viewer};
 use crate::rtmp::session::{PlayRequest, PublishRequest};
 
 /// The application that rooms are in.
@@ -119,6 +119,6 @@ pub(super) fn admit_player(
     if room.state() != RoomState::Live {
         return Err(PlayRefused::NotLive);
     }
-    let viewer = room.viewers().admit()?.watching();
+    let viewer = room.viewers().admit()?.by(Protocol::Rtmp).watching();
     Ok(Audience { room, viewer })
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Server;
 use super::admission::{admit_player, admit_publisher};
+use crate::metrics::METRICS;
 use crate::rtmp::session::{Event, ProtocolError, Session};
 
 /// Time from the connection to the wish to publish or to play: handshakes and commands are short.
@@ -127,6 +128,7 @@ impl Connection {
         if count == 0 {
             return Err(Over::Closed);
         }
+        METRICS.rtmp.received.inc_by(count as u64);
         let bytes = self.buffer.get(..count).unwrap_or_default();
         Ok(self.session.receive(bytes)?)
     }
@@ -141,6 +143,7 @@ impl Connection {
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Over> {
         if !bytes.is_empty() {
             self.stream.write_all(bytes).await?;
+            METRICS.rtmp.sent.inc_by(bytes.len() as u64);
         }
         Ok(())
     }

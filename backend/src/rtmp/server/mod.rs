@@ -14,16 +14,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::connection::Connection;
 use super::mux::ChunkMuxer;
 use crate::limits::{Places, Strangers};
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 use crate::tcp;
 
 /// Connections that have not said yet what they want. The port is open to all the world.
-const UNSETTLED: usize = 512;
+const UNSETTLED: usize = 1_024;
 /// How long to wait when the system has no more files for connections.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
@@ -93,12 +95,13 @@ impl Server {
             tracing::debug!(%peer, %error, "preparing an RTMP connection");
         }
         let server = Arc::clone(self);
-        connections.spawn(async move {
+        let serving = async move {
             Connection::new(stream, peer)
                 .serve(&server, unsettled)
                 .await;
             drop(place);
-        });
+        };
+        connections.spawn(serving.instrument(session("rtmp", Some(peer))));
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::metrics::METRICS;
+
 /// A stream on which reading fails once no byte has come or gone for some time. Whatever is built on it,
 /// WebSockets too, is reading all the time.
 pub(super) struct Idle<S, H> {
@@ -50,6 +52,15 @@ impl<S, H> Idle<S, H> {
     }
 }
 
+impl<S, H> Idle<S, H> {
+    fn sent(&mut self, result: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = result {
+            METRICS.http.sent.inc_by(*count as u64);
+        }
+        self.moved(result);
+    }
+}
+
 impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Idle<S, H> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -61,6 +72,7 @@ impl<S: AsyncRead + Unpin, H: Unpin> AsyncRead for Idle<S, H> {
         if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buffer) {
             let count = buffer.filled().len() - before;
             this.moved(&Poll::Ready(Ok(count)));
+            METRICS.http.received.inc_by(count as u64);
             return Poll::Ready(read);
         }
         ready!(this.poll_idle(cx));
@@ -75,7 +87,7 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Idle<S, H> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.moved(&written);
+        self.sent(&written);
         written
     }
 
@@ -85,7 +97,7 @@ impl<S: AsyncWrite + Unpin, H: Unpin> AsyncWrite for Idle<S, H> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.moved(&written);
+        self.sent(&written);
         written
     }
 

@@ -25,6 +25,7 @@ use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState
 
 use self::routes::Routes;
 use self::runtime::MuxRuntime;
+use crate::metrics::METRICS;
 use crate::tcp::{canonical, listen as listen_tcp};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
@@ -116,6 +117,7 @@ impl Mux {
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
     fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
         let mut transmit = Transmit { ..*transmit };
         if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
@@ -158,6 +160,7 @@ impl Mux {
     }
 
     fn dispatch(&self, datagram: &[u8], from: SocketAddr) {
+        METRICS.webrtc.received.inc_by(datagram.len() as u64);
         let mut routes = self.routes.lock();
         if let Some(port) = routes.route(datagram, from) {
             port.udp.push(datagram, from);

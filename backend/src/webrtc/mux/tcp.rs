@@ -24,7 +24,7 @@ const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 /// Time a peer has to take what it is sent; then its connection is given up.
 const WRITE: Duration = Duration::from_secs(5);
 /// Connections that have not said yet whose they are.
-const MAX_STRANGERS: usize = 256;
+const MAX_STRANGERS: usize = 1_024;
 /// Connections a peer may open before it is asked to read one.
 const BACKLOG: usize = 4;
 
