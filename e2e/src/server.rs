@@ -61,6 +61,8 @@ impl Server {
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
             .args(["--public-address", "127.0.0.1"])
             .args(flags)
+            // Unless a flag says otherwise.
+            .env("GOLIVE_DATA", "none")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -8,6 +8,7 @@ use shared::limits::{COMMENT_HISTORY, COMMENT_PAGE};
 use shared::person::AuthorId;
 
 use crate::limits::Neighbour;
+use crate::store::CommentRecord;
 
 /// The newest comments of a room, numbered from 1; deleted ones leave gaps.
 #[derive(Debug, Default)]
@@ -36,6 +37,18 @@ impl History {
             neighbour,
         });
         comment
+    }
+
+    /// What was said before; `last_id` is the highest number that was ever given.
+    pub(crate) fn restored(comments: Vec<CommentRecord>, last_id: u64) -> Self {
+        let kept = comments.into_iter().map(|record| Kept {
+            comment: record.comment,
+            neighbour: record.origin.and_then(|origin| origin.parse().ok()),
+        });
+        Self {
+            comments: kept.collect(),
+            last_id,
+        }
     }
 
     /// The newest comments, or the newest of those before number `before`.
