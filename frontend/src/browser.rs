@@ -107,3 +107,43 @@ pub async fn copy(text: &str) -> Result<(), JsValue> {
     };
     JsFuture::from(clipboard.write_text(text)).await.map(|_| ())
 }
+
+/// Whether the browser's own player takes HLS.
+#[must_use]
+pub fn plays_hls() -> bool {
+    let video = document()
+        .create_element("video")
+        .map(JsCast::unchecked_into::<web_sys::HtmlMediaElement>);
+    video.is_ok_and(|video| {
+        !video
+            .can_play_type("application/vnd.apple.mpegurl")
+            .is_empty()
+    })
+}
+
+/// Whether a video can float in a window of its own.
+#[must_use]
+pub fn has_picture_in_picture() -> bool {
+    js_sys::Reflect::get(&document(), &"pictureInPictureEnabled".into())
+        .is_ok_and(|enabled| enabled.is_truthy())
+}
+
+/// Lets `video` float in a window of its own, or brings it back.
+pub fn toggle_picture_in_picture(video: &web_sys::HtmlVideoElement) {
+    let document: JsValue = document().into();
+    let floats = js_sys::Reflect::get(&document, &"pictureInPictureElement".into())
+        .is_ok_and(|element| element.is_truthy());
+    let (target, method) = if floats {
+        (&document, "exitPictureInPicture")
+    } else {
+        (video.as_ref(), "requestPictureInPicture")
+    };
+    let called = js_sys::Reflect::get(target, &method.into())
+        .and_then(|method| method.unchecked_into::<js_sys::Function>().call0(target));
+    if let Ok(promise) = called {
+        leptos::task::spawn_local(async move {
+            // Refused before the first frame, and where the page embedding this one forbids it.
+            let _ = JsFuture::from(promise.unchecked_into::<js_sys::Promise>()).await;
+        });
+    }
+}

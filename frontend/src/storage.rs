@@ -16,6 +16,8 @@ pub const NAME: &str = "golive.name";
 pub const VOLUME: &str = "golive.volume";
 /// Whether the player is muted.
 pub const MUTED: &str = "golive.muted";
+/// How the viewer wants to watch; see [`PathChoice::name`](crate::logic::path::PathChoice::name).
+pub const PATH: &str = "golive.path";
 /// Title of the last broadcast.
 pub const TITLE: &str = "golive.title";
 /// `dark` or `light`; absent means as the system.

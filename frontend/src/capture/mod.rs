@@ -1,4 +1,4 @@
-//! Camera and microphone.
+//! Camera, microphone and screen.
 
 mod devices;
 mod error;
@@ -15,7 +15,7 @@ pub use sources::Sources;
 /// What a track comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Picture.
+    /// Picture, be it the screen's.
     Camera,
     /// Sound.
     Microphone,
@@ -40,6 +40,8 @@ pub enum Choice {
     Default,
     /// The device with this id.
     Device(String),
+    /// A window or a screen, in place of a camera; the person says which.
+    Screen,
     /// None.
     Off,
 }
@@ -98,6 +100,36 @@ async fn get_user_media(camera: &Choice, microphone: &Choice) -> Result<MediaStr
         .await
         .map_err(|error| CaptureError::from_js(&error))?;
     Ok(stream.unchecked_into())
+}
+
+/// Whether this browser can share a screen; phones cannot.
+#[must_use]
+pub fn can_share_screen() -> bool {
+    media_devices().is_ok_and(|devices| {
+        js_sys::Reflect::has(&devices, &"getDisplayMedia".into()).unwrap_or(false)
+    })
+}
+
+/// Asks for a window or a screen; the browser lets the person choose.
+async fn get_display_media() -> Result<MediaStreamTrack, CaptureError> {
+    let asked = media_devices()?
+        .get_display_media()
+        .map_err(|error| CaptureError::from_js(&error))?;
+    let stream: JsValue = JsFuture::from(asked)
+        .await
+        .map_err(|error| CaptureError::from_js(&error))?;
+    let track = tracks(&stream.unchecked_into()).find(|track| Kind::of(track) == Kind::Camera);
+    let track = track.ok_or(CaptureError::NotFound)?;
+    let limits = serde_json::json!({
+        "width": {"max": 1920}, "height": {"max": 1080}, "frameRate": {"max": 30},
+    });
+    if let Ok(limits) = js_sys::JSON::parse(&limits.to_string())
+        && let Ok(applied) = track.apply_constraints_with_constraints(limits.unchecked_ref())
+    {
+        // A screen that cannot be made smaller is sent as it is.
+        let _ = JsFuture::from(applied).await;
+    }
+    Ok(track)
 }
 
 fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> + use<> {

@@ -6,7 +6,9 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 use web_sys::{MediaStream, MediaStreamTrack};
 
-use super::{CaptureError, Choice, Devices, Kind, get_user_media, media_devices, tracks};
+use super::{
+    CaptureError, Choice, Devices, Kind, get_display_media, get_user_media, media_devices, tracks,
+};
 use crate::storage;
 
 /// What is being captured, and the person's choices about it; everything is switched off when the
@@ -23,6 +25,9 @@ pub struct Sources {
     pub muted: RwSignal<bool>,
     /// Whether the picture is black.
     pub camera_off: RwSignal<bool>,
+    /// Whether the person told the browser to share the screen no longer; whoever switches back to the
+    /// camera takes it away.
+    pub screen_ended: RwSignal<bool>,
     stream: RwSignal<Option<MediaStream>, LocalStorage>,
     camera: RwSignal<Choice>,
     microphone: RwSignal<Choice>,
@@ -33,16 +38,16 @@ impl Sources {
     /// Nothing captured yet; the devices chosen last time are chosen again.
     #[must_use]
     pub fn new() -> Self {
-        let remembered = |name| storage::get(name).map_or(Choice::Default, Choice::Device);
         let sources = Self {
             devices: RwSignal::default(),
             error: RwSignal::new(None),
             notice: RwSignal::new(None),
             muted: RwSignal::new(false),
             camera_off: RwSignal::new(false),
+            screen_ended: RwSignal::new(false),
             stream: RwSignal::new_local(None),
-            camera: RwSignal::new(remembered(storage::CAMERA)),
-            microphone: RwSignal::new(remembered(storage::MICROPHONE)),
+            camera: RwSignal::new(Self::remembered(Kind::Camera)),
+            microphone: RwSignal::new(Self::remembered(Kind::Microphone)),
             listeners: StoredValue::new_local(Vec::new()),
         };
         if let Ok(devices) = media_devices() {
@@ -55,6 +60,12 @@ impl Sources {
         }
         on_cleanup(move || sources.close());
         sources
+    }
+
+    /// The device that was chosen last.
+    #[must_use]
+    pub fn remembered(kind: Kind) -> Choice {
+        storage::get(storage_name(kind)).map_or(Choice::Default, Choice::Device)
     }
 
     /// The picture and the sound, while there are any.
@@ -79,7 +90,7 @@ impl Sources {
     #[must_use]
     pub fn running_device(self, kind: Kind) -> Option<String> {
         match self.choice(kind) {
-            Choice::Off => None,
+            Choice::Off | Choice::Screen => None,
             Choice::Device(id) => Some(id),
             Choice::Default => self.stream.with(|stream| {
                 let track = tracks(stream.as_ref()?).find(|track| Kind::of(track) == kind)?;
@@ -148,15 +159,15 @@ impl Sources {
     /// Switches to another device of the same kind, or to none, while the other kind goes on.
     /// Returns whether it worked; if not, a notice says why and the kind is off.
     pub async fn switch(self, kind: Kind, choice: Choice) -> bool {
+        if choice == Choice::Screen {
+            return self.share_screen().await;
+        }
         self.choice_signal(kind).set(choice.clone());
-        let remembered = match kind {
-            Kind::Camera => storage::CAMERA,
-            Kind::Microphone => storage::MICROPHONE,
-        };
+        let remembered = storage_name(kind);
         match &choice {
             Choice::Device(id) => storage::set(remembered, id),
             Choice::Default => storage::remove(remembered),
-            Choice::Off => {}
+            Choice::Off | Choice::Screen => {}
         }
         if self.stream.with_untracked(Option::is_none) {
             return self.open().await;
@@ -182,6 +193,35 @@ impl Sources {
             }
             Err(error) => {
                 self.notice.try_set(Some(error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Shows the screen in place of the camera. A person who thinks better of it keeps the camera.
+    async fn share_screen(self) -> bool {
+        if self.stream.with_untracked(Option::is_none) && !self.open().await {
+            return false;
+        }
+        let Some(before) = self.camera.try_get_untracked() else {
+            return false;
+        };
+        self.camera.set(Choice::Screen);
+        match get_display_media().await {
+            Ok(track) if self.stream.try_with_untracked(Option::is_some) != Some(true) => {
+                track.stop();
+                false
+            }
+            Ok(track) => {
+                self.notice.set(None);
+                self.put(Kind::Camera, Some(&track));
+                true
+            }
+            Err(error) => {
+                self.camera.try_set(before);
+                if error != CaptureError::NotAllowed {
+                    self.notice.try_set(Some(error.to_string()));
+                }
                 false
             }
         }
@@ -248,6 +288,15 @@ impl Sources {
             Kind::Microphone => "microphone",
         };
         EventListener::new(track, "ended", move |_| {
+            let is_screen = noun == "camera"
+                && self
+                    .camera
+                    .try_with_untracked(|choice| *choice == Choice::Screen)
+                    == Some(true);
+            if is_screen {
+                self.screen_ended.try_set(true);
+                return;
+            }
             self.notice.try_set(Some(format!(
                 "The {noun} was disconnected. Please choose another."
             )));
@@ -320,6 +369,13 @@ async fn capture(
     match get_user_media(&Choice::Off, &Choice::Default).await {
         Ok(stream) => Ok((stream, missing("camera"))),
         Err(_) => Err(error),
+    }
+}
+
+const fn storage_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Camera => storage::CAMERA,
+        Kind::Microphone => storage::MICROPHONE,
     }
 }
 

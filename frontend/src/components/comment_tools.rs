@@ -135,8 +135,8 @@ pub fn MoreButton(
     /// The host's tools.
     desk: Desk,
 ) -> impl IntoView {
-    let id = comment.id;
-    let label = format!("Moderate {}: {}", comment.name, comment.text);
+    let Comment { id, name, text, .. } = comment;
+    let label = format!("Moderate {name}: {text}");
     view! {
         <button
             type="button"

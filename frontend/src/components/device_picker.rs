@@ -2,10 +2,12 @@
 
 use leptos::prelude::*;
 
-use crate::capture::{Choice, Kind, Sources};
+use crate::capture::{self, Choice, Kind, Sources};
 
 /// What the option for "none" is called inside the list; no device has this id.
 const OFF: &str = "off";
+/// What the option for the screen is called inside the list; no device has this id.
+const SCREEN: &str = "screen";
 
 /// A list of the devices of one kind.
 #[component]
@@ -23,15 +25,20 @@ pub fn DevicePicker(
         Kind::Microphone => ("Microphone", "No microphone", "mic-select"),
     };
     let selected = Memo::new(move |_| {
-        let off = sources.choice(kind) == Choice::Off;
+        let none = match sources.choice(kind) {
+            Choice::Off => OFF,
+            Choice::Screen => SCREEN,
+            Choice::Default | Choice::Device(_) => "",
+        };
         sources
             .running_device(kind)
-            .unwrap_or_else(|| if off { OFF } else { "" }.to_owned())
+            .unwrap_or_else(|| none.to_owned())
     });
     let choose = move |event| {
         let choice = match event_target_value(&event).as_str() {
             "" => Choice::Default,
             OFF => Choice::Off,
+            SCREEN => Choice::Screen,
             id => Choice::Device(id.to_owned()),
         };
         on_choose.run((kind, choice));
@@ -41,7 +48,16 @@ pub fn DevicePicker(
             .devices
             .with(|devices| devices.of_kind(kind).to_vec());
         let selected = selected.get();
-        let known = devices.iter().any(|device| device.id == selected) || selected == OFF;
+        let known = devices.iter().any(|device| device.id == selected)
+            || selected == OFF
+            || selected == SCREEN;
+        let screen = (kind == Kind::Camera && capture::can_share_screen()).then(|| {
+            view! {
+                <option value=SCREEN selected=selected == SCREEN>
+                    "Share your screen…"
+                </option>
+            }
+        });
         let default = (!known).then(|| view! { <option value="" selected=true>"Default"</option> });
         let devices = devices
             .into_iter()
@@ -57,6 +73,7 @@ pub fn DevicePicker(
         view! {
             {default}
             {devices}
+            {screen}
             <option value=OFF selected=selected == OFF>
                 {none}
             </option>

@@ -32,11 +32,14 @@ pub enum Glyph {
     Refresh,
     Screen,
     Send,
+    Settings,
     Sun,
+    Theatre,
     Trash,
     Volume,
     VolumeOff,
     Warning,
+    Window,
 }
 
 impl Glyph {
@@ -110,17 +113,23 @@ impl Glyph {
                  15.5zM9 20.5h6M12 17v3.5"
             }
             Self::Send => "M20.5 3.5 10.3 13.7M20.5 3.5 14 20.5l-3.7-6.8L3.5 10z",
+            Self::Settings => {
+                "M4 7h9M17 7h3M4 17h3M11 17h9M15 9.2a2.2 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4zM9 19.2a2.2 \
+                 2.2 0 1 0 0-4.4 2.2 2.2 0 0 0 0 4.4z"
+            }
             Self::Sun => {
                 "M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM12 2.5v2M12 19.5v2M2.5 12h2M19.5 \
                  12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M18.7 5.3l-1.4 \
                  1.4M6.7 17.3l-1.4 1.4"
             }
+            Self::Theatre => "M3.5 7.5h17v9h-17z",
             Self::Trash => "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 12.5h9l1-12.5M10 11v5M14 11v5",
             Self::Volume => {
                 "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11"
             }
             Self::VolumeOff => "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM16 9.5l5 5M21 9.5l-5 5",
             Self::Warning => "M12 4 2.8 19.5h18.4zM12 10v4.5M12 17h.01",
+            Self::Window => "M20.5 10V6.5h-17v11H10M13 13h8v5.5h-8z",
         }
     }
 }

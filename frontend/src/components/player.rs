@@ -11,7 +11,7 @@ use super::message::Message;
 use super::player_controls::PlayerControls;
 use super::poster::Poster;
 use crate::logic::viewer::{Lost, Phase};
-use crate::webrtc::Playback;
+use crate::playback::Playback;
 
 /// How the page's root element names a phase.
 #[must_use]
@@ -44,6 +44,9 @@ pub fn Player(
     /// Whether the host of the room is looking.
     #[prop(optional)]
     host: bool,
+    /// Whether the picture is as wide as the window, where the page can do that.
+    #[prop(optional)]
+    theatre: Option<RwSignal<bool>>,
     /// Called when the picture itself is tapped.
     #[prop(optional, into)]
     on_tap: Option<Callback<()>>,
@@ -117,7 +120,7 @@ pub fn Player(
                     && !phase.is_final()
                     && !matches!(phase, Phase::Waiting | Phase::Unplayable)
             }>
-                <PlayerControls playback frame />
+                <PlayerControls playback frame theatre />
             </Show>
         </div>
     }

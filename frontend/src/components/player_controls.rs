@@ -8,9 +8,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{HtmlElement, HtmlVideoElement};
 
 use super::icon::{Glyph, Icon};
+use super::path_menu::PathMenu;
 use crate::browser;
 use crate::logic::shortcut::{Shortcut, of_key};
-use crate::webrtc::Playback;
+use crate::playback::Playback;
 
 /// How long the buttons stay after the last movement, in milliseconds.
 const STAY_MS: u32 = 2_800;
@@ -22,6 +23,8 @@ pub fn PlayerControls(
     playback: Playback,
     /// What fills the screen: the picture with all that floats over it.
     frame: NodeRef<Div>,
+    /// Whether the picture is as wide as the window, where the page can do that.
+    theatre: Option<RwSignal<bool>>,
 ) -> impl IntoView {
     let active = RwSignal::new(true);
     let fullscreen = RwSignal::new(false);
@@ -41,10 +44,23 @@ pub fn PlayerControls(
             toggle_fullscreen(&frame, &video);
         }
     };
+    let toggle_theatre = move || {
+        if let Some(theatre) = theatre {
+            theatre.update(|theatre| *theatre = !*theatre);
+        }
+    };
+    let has_window = browser::has_picture_in_picture();
+    let toggle_window = move |_| {
+        if let Some(video) = playback.video.get_untracked() {
+            browser::toggle_picture_in_picture(&video);
+        }
+    };
+    let is_late = move || playback.delay().is_some_and(|delay| delay.is_late);
     let act = move |shortcut| {
         match shortcut {
             Shortcut::PlayPause => playback.toggle_play(),
             Shortcut::Fullscreen => toggle_fullscreen(),
+            Shortcut::Theatre => toggle_theatre(),
             Shortcut::Mute => playback.set_muted(!playback.muted.get_untracked()),
             Shortcut::Volume(by) => playback.set_volume(playback.volume.get_untracked() + by),
         }
@@ -157,7 +173,44 @@ pub fn PlayerControls(
                 prop:value=shown_volume
                 on:input=slide
             />
+            <Show when=is_late>
+                <button
+                    type="button"
+                    class="jump"
+                    data-test="jump-to-live"
+                    on:click=move |_| playback.jump_to_live()
+                >
+                    "Jump to live"
+                </button>
+            </Show>
             <span class="spacer"></span>
+            <PathMenu playback />
+            <Show when=move || has_window>
+                <button
+                    type="button"
+                    class="icon-button"
+                    data-test="picture-in-picture"
+                    aria-label="Picture in picture"
+                    on:click=toggle_window
+                >
+                    <Icon glyph=Glyph::Window />
+                </button>
+            </Show>
+            {theatre
+                .map(|theatre| {
+                    view! {
+                        <button
+                            type="button"
+                            class="icon-button theatre-button"
+                            data-test="theatre"
+                            aria-label="Theatre mode"
+                            aria-pressed=move || theatre.get().to_string()
+                            on:click=move |_| toggle_theatre()
+                        >
+                            <Icon glyph=Glyph::Theatre />
+                        </button>
+                    }
+                })}
             <button
                 type="button"
                 class="icon-button"

@@ -7,7 +7,7 @@ use shared::room::{Room, RoomState};
 use super::elapsed::Elapsed;
 use super::icon::Glyph;
 use super::live_badge::LiveBadge;
-use super::poster::Poster;
+use super::live_picture::LivePicture;
 use super::stat::Count;
 
 /// A link to the room, with what there is to know before one goes in.
@@ -32,7 +32,7 @@ pub fn RoomCard(
                 attr:data-room=name
             >
                 <div class="room-picture">
-                    <Poster key=key.clone() title />
+                    <LivePicture key=key.clone() title />
                     <div class="room-top">
                         <LiveBadge paused />
                     </div>

@@ -158,7 +158,7 @@ mod tests {
             text: format!("comment {id}"),
             at: id,
             host: false,
-            author: Some(author(if id % 2 == 0 { "even" } else { "odd" })),
+            author: Some(author(if id.is_multiple_of(2) { "even" } else { "odd" })),
             extra: Default::default(),
         }
     }

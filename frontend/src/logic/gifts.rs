@@ -82,6 +82,7 @@ mod tests {
             name: format!("sender {sender_id}"),
             combo,
             at: 0,
+            author: None,
             extra: Default::default(),
         }
     }

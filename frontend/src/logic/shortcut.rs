@@ -7,6 +7,8 @@ pub enum Shortcut {
     PlayPause,
     /// Full screen, or back.
     Fullscreen,
+    /// The picture as wide as the window, or back.
+    Theatre,
     /// Sound on or off.
     Mute,
     /// Louder or quieter by this much of the full volume.
@@ -37,6 +39,7 @@ pub fn of_key(key: &str, focus: Focus, modified: bool) -> Option<Shortcut> {
     match key {
         "k" | "K" => Some(Shortcut::PlayPause),
         "f" | "F" => Some(Shortcut::Fullscreen),
+        "t" | "T" => Some(Shortcut::Theatre),
         "m" | "M" => Some(Shortcut::Mute),
         " " if focus == Focus::Page => Some(Shortcut::PlayPause),
         "ArrowUp" if arrows_are_free => Some(Shortcut::Volume(0.1)),
@@ -56,6 +59,7 @@ mod tests {
             of_key("ArrowDown", Focus::Page, false),
             Some(Shortcut::Volume(-0.1))
         );
+        assert_eq!(of_key("t", Focus::Page, false), Some(Shortcut::Theatre));
         assert_eq!(of_key("x", Focus::Page, false), None);
     }
 

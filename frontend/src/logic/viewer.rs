@@ -1,8 +1,9 @@
 //! How a viewer's connection comes, goes and comes back.
 
-use shared::room::RoomState;
+use shared::room::{Ingest, RoomState};
 
 use super::backoff::{Backoff, jittered};
+use super::path::{Path, PathChoice, PathFinder};
 
 /// What the viewer sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,8 +64,16 @@ pub enum Event {
     Unreachable,
     /// The session broke, or brings no frames any more.
     PeerLost,
-    /// The room is in this state.
-    Room(RoomState),
+    /// Nothing of the session's media came through.
+    Blocked,
+    /// This browser cannot play what comes on the present path; a sentence.
+    Impossible(String),
+    /// The session has brought frames for a while.
+    Steady,
+    /// The viewer wants this path.
+    Choose(PathChoice),
+    /// The room is in this state, and its media arrives like this.
+    Room(RoomState, Option<Ingest>),
     /// The wait that [`Command::Retry`] asked for is over.
     RetryDue,
 }
@@ -72,8 +81,9 @@ pub enum Event {
 /// What the shell is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Start a session in place of the one there may be.
-    Connect,
+    /// Start a session on this path in place of the one there may be. One of HLS plays on until one of
+    /// WebRTC is there.
+    Connect(Path),
     /// End the session.
     Disconnect,
     /// Let go of the session, which the server has ended itself.
@@ -87,8 +97,10 @@ pub enum Command {
 pub struct Viewer {
     phase: Phase,
     room: Option<RoomState>,
+    ingest: Option<Ingest>,
     played: bool,
     backoff: Backoff,
+    paths: PathFinder,
 }
 
 impl Viewer {
@@ -98,6 +110,15 @@ impl Viewer {
 
     /// Between attempts at a room that browsers cannot show, in milliseconds.
     const UNPLAYABLE_MS: u32 = 5_000;
+
+    /// A viewer who wants this path.
+    #[must_use]
+    pub fn new(choice: PathChoice) -> Self {
+        Self {
+            paths: PathFinder::new(choice),
+            ..Self::default()
+        }
+    }
 
     /// What the viewer sees now.
     #[must_use]
@@ -109,18 +130,20 @@ impl Viewer {
     pub fn handle(&mut self, event: Event, random: f64) -> Vec<Command> {
         if matches!(
             (&self.phase, &event),
-            (Phase::Ended, Event::Room(RoomState::Live))
+            (Phase::Ended, Event::Room(RoomState::Live, _))
         ) {
-            *self = Self {
-                phase: Phase::Waiting,
-                ..Self::default()
-            };
+            self.phase = Phase::Waiting;
+            self.played = false;
+            self.backoff.reset();
+        }
+        if let Event::Choose(choice) = event {
+            return self.choose(choice);
         }
         if self.phase.is_final() {
             return Vec::new();
         }
         match event {
-            Event::Opened | Event::RetryDue => vec![Command::Connect],
+            Event::Opened | Event::RetryDue => vec![self.connect()],
             Event::Playing => self.playing(),
             Event::Refused {
                 status,
@@ -128,13 +151,49 @@ impl Viewer {
                 retry_after_ms,
             } => self.refused(status, detail, retry_after_ms, random),
             Event::Unreachable => self.try_again(0, random),
-            Event::PeerLost => {
-                let mut commands = vec![Command::Disconnect];
-                commands.extend(self.try_again(0, random));
-                commands
+            Event::PeerLost => self.lost(random),
+            Event::Blocked if self.paths.blocked() => vec![Command::Disconnect, self.connect()],
+            Event::Blocked => self.lost(random),
+            Event::Impossible(detail) => {
+                if self.paths.blocked() {
+                    return vec![Command::Disconnect, self.connect()];
+                }
+                self.phase = Phase::Failed(detail);
+                vec![Command::Disconnect]
             }
-            Event::Room(state) => self.room_is(state, random),
+            Event::Steady => {
+                self.paths.is_steady();
+                Vec::new()
+            }
+            Event::Room(state, ingest) => self.room_is(state, ingest, random),
+            // Dealt with above: it is heard in every phase.
+            Event::Choose(_) => Vec::new(),
         }
+    }
+
+    const fn connect(&self) -> Command {
+        Command::Connect(self.paths.path())
+    }
+
+    fn choose(&mut self, choice: PathChoice) -> Vec<Command> {
+        let is_another = self.paths.choose(choice);
+        match self.phase {
+            Phase::Waiting | Phase::Ended | Phase::NotFound => return Vec::new(),
+            Phase::Failed(_) | Phase::Unplayable => self.phase = Phase::Connecting,
+            _ if !is_another => return Vec::new(),
+            _ => {}
+        }
+        vec![self.connect()]
+    }
+
+    fn lost(&mut self, random: f64) -> Vec<Command> {
+        let is_hosts = self.room == Some(RoomState::Reconnecting);
+        if !is_hosts && self.paths.failed() {
+            return vec![Command::Disconnect, self.connect()];
+        }
+        let mut commands = vec![Command::Disconnect];
+        commands.extend(self.try_again(0, random));
+        commands
     }
 
     fn playing(&mut self) -> Vec<Command> {
@@ -176,6 +235,7 @@ impl Viewer {
                 self.phase = Phase::Ended;
                 vec![Command::Disconnect]
             }
+            406 if self.paths.format_refused() => vec![self.connect()],
             // The other reason for this status, a codec that this browser lacks, does not pass.
             406 if detail.contains("B-frames") => {
                 self.phase = Phase::Unplayable;
@@ -204,15 +264,27 @@ impl Viewer {
         )]
     }
 
-    fn room_is(&mut self, state: RoomState, random: f64) -> Vec<Command> {
+    fn room_is(&mut self, state: RoomState, ingest: Option<Ingest>, random: f64) -> Vec<Command> {
+        let is_another_path = state == RoomState::Live
+            && self.is_another_broadcast(ingest)
+            && self.paths.another_broadcast();
         self.room = Some(state);
+        self.ingest = ingest.or(self.ingest);
         match (state, &self.phase) {
             (RoomState::Live, Phase::Waiting | Phase::Unplayable) => {
                 self.phase = Phase::Connecting;
-                vec![Command::Connect]
+                vec![self.connect()]
             }
-            // The banner stays until the new session's first frame.
-            (RoomState::Live, Phase::Reconnecting(Lost::Host)) => vec![Command::Connect],
+            _ if is_another_path => vec![self.connect()],
+            (RoomState::Live, Phase::Reconnecting(Lost::Host)) => match self.paths.path() {
+                // The banner stays until the new session's first frame.
+                Path::WebRtc => vec![self.connect()],
+                // The playlist goes on with the new broadcast.
+                Path::Hls => {
+                    self.phase = Phase::Live;
+                    Vec::new()
+                }
+            },
             (RoomState::Live, _) => Vec::new(),
             (RoomState::Reconnecting, _) => {
                 self.phase = Phase::Reconnecting(Lost::Host);
@@ -233,6 +305,17 @@ impl Viewer {
             }
         }
     }
+
+    /// Whether a room that is live now was not, or got its media by other means, when it was last heard of.
+    fn is_another_broadcast(&self, ingest: Option<Ingest>) -> bool {
+        match self.room {
+            None => false,
+            Some(RoomState::Live) => {
+                matches!((self.ingest, ingest), (Some(old), Some(new)) if old != new)
+            }
+            Some(_) => true,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -249,8 +332,11 @@ mod tests {
 
     fn watching() -> Viewer {
         let mut viewer = Viewer::default();
-        assert_eq!(viewer.handle(Event::Opened, 0.0), [Command::Connect]);
-        assert_eq!(viewer.handle(Event::Room(RoomState::Live), 0.0), []);
+        assert_eq!(
+            viewer.handle(Event::Opened, 0.0),
+            [Command::Connect(Path::WebRtc)]
+        );
+        assert_eq!(viewer.handle(Event::Room(RoomState::Live, None), 0.0), []);
         assert_eq!(viewer.handle(Event::Playing, 0.0), []);
         assert_eq!(viewer.phase(), &Phase::Live);
         viewer
@@ -265,10 +351,13 @@ mod tests {
             [Command::Retry(2_500)]
         );
         assert_eq!(viewer.phase(), &Phase::Waiting);
-        assert_eq!(viewer.handle(Event::Room(RoomState::Offline), 0.0), []);
         assert_eq!(
-            viewer.handle(Event::Room(RoomState::Live), 0.0),
-            [Command::Connect]
+            viewer.handle(Event::Room(RoomState::Offline, None), 0.0),
+            []
+        );
+        assert_eq!(
+            viewer.handle(Event::Room(RoomState::Live, None), 0.0),
+            [Command::Connect(Path::WebRtc)]
         );
         assert_eq!(viewer.phase(), &Phase::Connecting);
     }
@@ -277,7 +366,7 @@ mod tests {
     fn a_refusal_that_crossed_with_going_live_is_tried_again_soon() {
         let mut viewer = Viewer::default();
         viewer.handle(Event::Opened, 0.0);
-        viewer.handle(Event::Room(RoomState::Live), 0.0);
+        viewer.handle(Event::Room(RoomState::Live, None), 0.0);
         assert_eq!(
             viewer.handle(refused(409, Some(5_000)), 1.0),
             [Command::Retry(600)]
@@ -287,7 +376,10 @@ mod tests {
     #[test]
     fn a_lost_broadcaster_keeps_the_last_frame_until_it_is_back() {
         let mut viewer = watching();
-        assert_eq!(viewer.handle(Event::Room(RoomState::Reconnecting), 0.0), []);
+        assert_eq!(
+            viewer.handle(Event::Room(RoomState::Reconnecting, None), 0.0),
+            []
+        );
         assert_eq!(viewer.phase(), &Phase::Reconnecting(Lost::Host));
         viewer.handle(Event::Playing, 0.0);
         assert_eq!(
@@ -296,8 +388,8 @@ mod tests {
             "a stale frame"
         );
         assert_eq!(
-            viewer.handle(Event::Room(RoomState::Live), 0.0),
-            [Command::Connect]
+            viewer.handle(Event::Room(RoomState::Live, None), 0.0),
+            [Command::Connect(Path::WebRtc)]
         );
         viewer.handle(Event::Playing, 0.0);
         assert_eq!(viewer.phase(), &Phase::Live);
@@ -309,7 +401,10 @@ mod tests {
         let lost = viewer.handle(Event::PeerLost, 1.0);
         assert_eq!(lost, [Command::Disconnect, Command::Retry(600)]);
         assert_eq!(viewer.phase(), &Phase::Reconnecting(Lost::Network));
-        assert_eq!(viewer.handle(Event::RetryDue, 1.0), [Command::Connect]);
+        assert_eq!(
+            viewer.handle(Event::RetryDue, 1.0),
+            [Command::Connect(Path::WebRtc)]
+        );
         assert_eq!(
             viewer.handle(Event::Unreachable, 1.0),
             [Command::Retry(1_200)]
@@ -338,7 +433,7 @@ mod tests {
     fn the_end_is_final() {
         let mut viewer = watching();
         assert_eq!(
-            viewer.handle(Event::Room(RoomState::Ended), 0.0),
+            viewer.handle(Event::Room(RoomState::Ended, None), 0.0),
             [Command::Forget]
         );
         assert_eq!(viewer.phase(), &Phase::Ended);
@@ -350,10 +445,10 @@ mod tests {
     #[test]
     fn a_host_who_starts_again_is_seen_again() {
         let mut viewer = watching();
-        viewer.handle(Event::Room(RoomState::Ended), 0.0);
+        viewer.handle(Event::Room(RoomState::Ended, None), 0.0);
         assert_eq!(
-            viewer.handle(Event::Room(RoomState::Live), 0.0),
-            [Command::Connect]
+            viewer.handle(Event::Room(RoomState::Live, None), 0.0),
+            [Command::Connect(Path::WebRtc)]
         );
         assert_eq!(viewer.phase(), &Phase::Connecting);
     }
@@ -379,7 +474,7 @@ mod tests {
 
     #[test]
     fn what_no_retry_can_mend_is_told() {
-        let mut viewer = Viewer::default();
+        let mut viewer = Viewer::new(PathChoice::WebRtc);
         viewer.handle(Event::Opened, 0.0);
         viewer.handle(refused(406, None), 0.0);
         assert_eq!(viewer.phase(), &Phase::Failed("A sentence.".into()));
@@ -388,32 +483,132 @@ mod tests {
     #[test]
     fn a_broadcaster_who_stops_leaves_viewers_waiting() {
         let mut viewer = watching();
-        let commands = viewer.handle(Event::Room(RoomState::Offline), 0.0);
+        let commands = viewer.handle(Event::Room(RoomState::Offline, None), 0.0);
         assert_eq!(commands[0], Command::Forget);
         assert_eq!(viewer.phase(), &Phase::Waiting);
     }
 
-    #[test]
-    fn a_room_with_b_frames_is_tried_again_until_they_are_gone() {
-        let mut viewer = Viewer::default();
-        viewer.handle(Event::Opened, 0.0);
-        viewer.handle(Event::Room(RoomState::Live), 0.0);
-        let refused = || Event::Refused {
+    fn b_frames() -> Event {
+        Event::Refused {
             status: 406,
             detail: "The encoder sends B-frames.".into(),
             retry_after_ms: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_room_with_b_frames_is_watched_by_hls_until_a_browser_publishes() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
         assert_eq!(
-            viewer.handle(refused(), 0.0),
+            viewer.handle(b_frames(), 0.0),
+            [Command::Connect(Path::Hls)]
+        );
+        let live = |ingest| Event::Room(RoomState::Live, Some(ingest));
+        assert_eq!(
+            viewer.handle(live(Ingest::Rtmp), 0.0),
+            [],
+            "the same broadcast"
+        );
+        viewer.handle(Event::Playing, 0.0);
+        assert_eq!(viewer.phase(), &Phase::Live);
+        assert_eq!(
+            viewer.handle(live(Ingest::Whip), 0.0),
+            [Command::Connect(Path::WebRtc)]
+        );
+        assert_eq!(viewer.phase(), &Phase::Live, "HLS plays on meanwhile");
+    }
+
+    #[test]
+    fn hls_plays_on_when_the_broadcaster_comes_back() {
+        let mut viewer = Viewer::new(PathChoice::Hls);
+        assert_eq!(
+            viewer.handle(Event::Opened, 0.0),
+            [Command::Connect(Path::Hls)]
+        );
+        viewer.handle(Event::Room(RoomState::Live, None), 0.0);
+        viewer.handle(Event::Playing, 0.0);
+        viewer.handle(Event::Room(RoomState::Reconnecting, None), 0.0);
+        assert_eq!(viewer.phase(), &Phase::Reconnecting(Lost::Host));
+        assert_eq!(viewer.handle(Event::Room(RoomState::Live, None), 0.0), []);
+        assert_eq!(viewer.phase(), &Phase::Live);
+    }
+
+    #[test]
+    fn a_network_without_webrtc_is_noticed_at_the_first_attempt() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
+        assert_eq!(
+            viewer.handle(Event::Blocked, 0.0),
+            [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+    }
+
+    #[test]
+    fn webrtc_that_keeps_breaking_is_given_up() {
+        let mut viewer = watching();
+        for _ in 0..2 {
+            let lost = viewer.handle(Event::PeerLost, 0.0);
+            assert!(matches!(lost[..], [Command::Disconnect, Command::Retry(_)]));
+            viewer.handle(Event::RetryDue, 0.0);
+            viewer.handle(Event::Playing, 0.0);
+        }
+        assert_eq!(
+            viewer.handle(Event::PeerLost, 0.0),
+            [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+    }
+
+    #[test]
+    fn a_lost_broadcaster_is_no_fault_of_the_path() {
+        let mut viewer = watching();
+        viewer.handle(Event::Room(RoomState::Reconnecting, None), 0.0);
+        for _ in 0..5 {
+            viewer.handle(Event::PeerLost, 0.0);
+            assert_eq!(
+                viewer.handle(Event::RetryDue, 0.0),
+                [Command::Connect(Path::WebRtc)]
+            );
+        }
+    }
+
+    #[test]
+    fn a_browser_that_can_neither_is_told() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
+        let impossible = || Event::Impossible("No.".into());
+        assert_eq!(
+            viewer.handle(impossible(), 0.0),
+            [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+        assert_eq!(viewer.handle(impossible(), 0.0), [Command::Disconnect]);
+        assert_eq!(viewer.phase(), &Phase::Failed("No.".into()));
+        assert_eq!(
+            viewer.handle(Event::Choose(PathChoice::WebRtc), 0.0),
+            [Command::Connect(Path::WebRtc)],
+            "a choice is tried"
+        );
+    }
+
+    #[test]
+    fn a_viewer_who_wants_webrtc_alone_waits_until_b_frames_are_gone() {
+        let mut viewer = Viewer::new(PathChoice::WebRtc);
+        viewer.handle(Event::Opened, 0.0);
+        viewer.handle(Event::Room(RoomState::Live, None), 0.0);
+        assert_eq!(
+            viewer.handle(b_frames(), 0.0),
             [Command::Disconnect, Command::Retry(5_500)]
         );
         assert_eq!(viewer.phase(), &Phase::Unplayable);
-        assert_eq!(viewer.handle(Event::RetryDue, 0.0), [Command::Connect]);
-        viewer.handle(refused(), 0.0);
-        viewer.handle(Event::Room(RoomState::Reconnecting), 0.0);
         assert_eq!(
-            viewer.handle(Event::Room(RoomState::Live), 0.0),
-            [Command::Connect]
+            viewer.handle(Event::RetryDue, 0.0),
+            [Command::Connect(Path::WebRtc)]
+        );
+        viewer.handle(b_frames(), 0.0);
+        viewer.handle(Event::Room(RoomState::Reconnecting, None), 0.0);
+        assert_eq!(
+            viewer.handle(Event::Room(RoomState::Live, None), 0.0),
+            [Command::Connect(Path::WebRtc)]
         );
         viewer.handle(Event::Playing, 0.0);
         assert_eq!(viewer.phase(), &Phase::Live);

@@ -8,8 +8,8 @@ use shared::room::RoomKey;
 use super::NotFound;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::player::{Player, phase_name};
+use crate::playback::Playback;
 use crate::realtime::RoomFeed;
-use crate::webrtc::Playback;
 
 /// `/embed/{key}?muted=0&autoplay=0&controls=0`; each is on unless it is `0` or `false`.
 #[component]
@@ -45,12 +45,9 @@ fn EmbedRoom(key: RoomKey) -> impl IntoView {
     };
     let feed = RoomFeed::new();
     feed.join(key.clone(), None);
-    let state = Memo::new(move |_| feed.state());
-    Effect::new(move |_| {
-        if let Some(state) = state.get().filter(|_| begun.get()) {
-            playback.room_is(state);
-        }
-    });
+    playback.follow(Signal::derive(move || {
+        feed.room.get().filter(|_| begun.get())
+    }));
     let title = Signal::derive(move || {
         feed.room.with(|room| {
             room.as_ref()

@@ -14,13 +14,14 @@ use crate::components::gift_toast::GiftToasts;
 use crate::components::hearts::Hearts;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::live_badge::LiveBadge;
+use crate::components::path_badge::PathBadge;
 use crate::components::player::{Player, phase_name};
 use crate::components::site_header::SiteHeader;
 use crate::components::stat::Count;
 use crate::logic::viewer::Phase;
+use crate::playback::Playback;
 use crate::realtime::RoomFeed;
 use crate::storage;
-use crate::webrtc::Playback;
 
 /// A phone held sideways: there the chat floats over the picture.
 const SIDEWAYS: &str = "(orientation: landscape) and (max-height: 560px)";
@@ -48,12 +49,7 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
     let feed = RoomFeed::new();
     let host_token = storage::host_secrets(&key).map(|secrets| secrets.host_token);
     feed.join(key.clone(), host_token);
-    let state = Memo::new(move |_| feed.state());
-    Effect::new(move |_| {
-        if let Some(state) = state.get() {
-            playback.room_is(state);
-        }
-    });
+    playback.follow(feed.room.into());
 
     let of_room = move |read: fn(&Room) -> u64| {
         Signal::derive(move || feed.room.with(|room| room.as_ref().map_or(0, read)))
@@ -73,6 +69,7 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
     let is_live = Memo::new(move |_| playback.is_watching());
     let paused = Signal::derive(move || playback.paused.get() || playback.phase() != Phase::Live);
 
+    let theatre = RwSignal::new(false);
     let chat_hidden = RwSignal::new(false);
     let tapped = move |()| {
         if browser::media_matches(SIDEWAYS) {
@@ -86,11 +83,12 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
             data-test="watch"
             data-state=move || phase_name(&playback.phase())
             class:chat-hidden=chat_hidden
+            class:theatre=theatre
         >
             <SiteHeader />
             <main class="watch-main">
                 <div class="stage">
-                    <Player playback room_key=key title on_tap=tapped>
+                    <Player playback room_key=key title theatre on_tap=tapped>
                         <A href="/" attr:class="icon-button back" attr:aria-label="All rooms">
                             <Icon glyph=Glyph::ArrowLeft />
                         </A>
@@ -102,6 +100,7 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
                         <div class="room-stats">
                             <Show when=move || is_live.get()>
                                 <LiveBadge paused />
+                                <PathBadge playback />
                             </Show>
                             <Count glyph=Glyph::Eye label="Viewers" value=viewers test="viewers" />
                             <Show when=move || is_live.get()>

@@ -1,14 +1,14 @@
 //! Picture and sound: publishing by WHIP (RFC 9725), watching by WHEP (draft-ietf-wish-whep).
 //!
-//! [`Broadcast`] and [`Playback`] are what pages use: each drives the state machine of the same side
-//! in [`crate::logic`] with one connection after another.
+//! Pages use [`Broadcast`], which drives the state machine in [`crate::logic::publisher`] with one
+//! connection after another, and [`crate::playback`] for watching.
 
 mod broadcast;
 mod peer;
-mod playback;
 mod publisher;
 mod signaling;
 mod viewer;
 
 pub use broadcast::{Broadcast, HostedRoom};
-pub use playback::Playback;
+pub(crate) use peer::LinkState;
+pub(crate) use viewer::Viewer;

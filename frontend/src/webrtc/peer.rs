@@ -15,7 +15,7 @@ use crate::browser;
 
 /// What became of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LinkState {
+pub(crate) enum LinkState {
     /// ICE and DTLS are through.
     Up,
     /// It broke and will not come back by itself.
@@ -25,6 +25,22 @@ pub(super) enum LinkState {
 /// How long a connection may be without answers before it counts as lost, in milliseconds. The
 /// browser itself waits far longer.
 const PATIENCE_MS: u32 = 3_000;
+
+/// Out of what W3C's webrtc-stats calls `RTCStatsReport`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Statistics {
+    /// To the other side and back on the path in use, in seconds.
+    pub(super) round_trip_seconds: Option<f64>,
+    /// What the picture waited so far.
+    pub(super) waited: Waited,
+}
+
+/// The sum of what frames waited in the jitter buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waited {
+    seconds: f64,
+    frames: f64,
+}
 
 pub(super) struct Peer {
     connection: RtcPeerConnection,
@@ -90,24 +106,14 @@ impl Peer {
         Ok(description.sdp())
     }
 
-    /// The time to the other side and back on the path in use, in milliseconds (the member
-    /// `currentRoundTripTime` of W3C's webrtc-stats).
-    pub(super) fn round_trip(&self) -> impl Future<Output = Option<u32>> + use<> {
+    /// What the browser measures on this connection.
+    pub(super) fn statistics(&self) -> impl Future<Output = Option<Statistics>> + use<> {
         let asked = JsFuture::from(self.connection.get_stats());
         async move {
             let report: js_sys::Map = asked.await.ok()?.unchecked_into();
-            let mut seconds = None;
-            report.for_each(&mut |entry, _| {
-                let member = |name: &str| js_sys::Reflect::get(&entry, &name.into()).ok();
-                let is_path = member("type").is_some_and(|kind| kind == "candidate-pair")
-                    && member("nominated").is_some_and(|nominated| nominated.is_truthy());
-                if is_path {
-                    seconds = member("currentRoundTripTime")
-                        .and_then(|time| time.as_f64())
-                        .or(seconds);
-                }
-            });
-            seconds.map(|seconds| (seconds * 1_000.0).round() as u32)
+            let mut statistics = Statistics::default();
+            report.for_each(&mut |entry, _| statistics.take_in(&entry));
+            Some(statistics)
         }
     }
 
@@ -118,6 +124,31 @@ impl Peer {
             .await
             .map(|_| ())
             .map_err(|error| broken(&error))
+    }
+}
+
+impl Statistics {
+    fn take_in(&mut self, entry: &JsValue) {
+        let member = |name: &str| js_sys::Reflect::get(entry, &name.into()).ok();
+        let number = |name: &str| member(name).and_then(|number| number.as_f64());
+        let is = |name: &str, value: &str| member(name).is_some_and(|member| member == value);
+        if is("type", "candidate-pair") && member("nominated").is_some_and(|it| it.is_truthy()) {
+            self.round_trip_seconds = number("currentRoundTripTime").or(self.round_trip_seconds);
+        }
+        if is("type", "inbound-rtp") && is("kind", "video") {
+            self.waited = Waited {
+                seconds: number("jitterBufferDelay").unwrap_or_default(),
+                frames: number("jitterBufferEmittedCount").unwrap_or_default(),
+            };
+        }
+    }
+}
+
+impl Waited {
+    /// How long a frame waited on average since `before`, in seconds; `None` if there was none.
+    pub(super) fn mean_since(self, before: Self) -> Option<f64> {
+        let (seconds, frames) = (self.seconds - before.seconds, self.frames - before.frames);
+        (frames > 0.0 && seconds >= 0.0).then(|| seconds / frames)
     }
 }
 

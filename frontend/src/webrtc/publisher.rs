@@ -97,7 +97,11 @@ impl Publisher {
 
     /// How long a packet takes to the server and back, in milliseconds, where the browser knows.
     pub(super) fn round_trip(&self) -> impl Future<Output = Option<u32>> + use<> {
-        self.peer.round_trip()
+        let asked = self.peer.statistics();
+        async move {
+            let seconds = asked.await?.round_trip_seconds?;
+            Some((seconds * 1_000.0).round() as u32)
+        }
     }
 
     /// Ends the broadcast's session at once.

@@ -1,22 +1,27 @@
 //! A WHEP session.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use gloo_events::EventListener;
 use leptos::task::spawn_local;
 use shared::room::RoomKey;
 use wasm_bindgen::JsCast;
 use web_sys::{MediaStream, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcTrackEvent};
 
-use super::peer::{LinkState, Peer, broken};
+use super::peer::{LinkState, Peer, Waited, broken};
 use super::signaling::{Session, post_offer};
 use crate::api::ApiError;
 
 /// A running session; dropping it ends it on both sides.
-pub(super) struct Viewer {
+pub(crate) struct Viewer {
     // Before the peer, so that no track arrives in a closed connection.
     _on_track: EventListener,
     peer: Peer,
     session: Option<Session>,
     stream: MediaStream,
+    /// In the jitter buffer, as of the last question for the delay.
+    waited: Rc<Cell<Waited>>,
 }
 
 impl Viewer {
@@ -24,7 +29,7 @@ impl Viewer {
     ///
     /// # Errors
     /// The server's refusal.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         key: &RoomKey,
         on_link: impl Fn(LinkState) + 'static,
     ) -> Result<Self, ApiError> {
@@ -50,6 +55,7 @@ impl Viewer {
             peer,
             session: Some(session),
             stream,
+            waited: Rc::default(),
         };
         // From here on a failure ends the session, by dropping the viewer.
         viewer.peer.accept(&answer).await?;
@@ -57,12 +63,24 @@ impl Viewer {
     }
 
     /// The server has ended the session itself: nothing is left to delete.
-    pub(super) fn forget_session(&mut self) {
+    pub(crate) fn forget_session(&mut self) {
         self.session = None;
     }
 
+    /// How far behind the server the picture is: the way here, and the wait that evens out how packets
+    /// arrive; in seconds, since the last call.
+    pub(crate) fn delay(&self) -> impl Future<Output = Option<f64>> + use<> {
+        let (asked, waited) = (self.peer.statistics(), Rc::clone(&self.waited));
+        async move {
+            let statistics = asked.await?;
+            let half_way = statistics.round_trip_seconds? / 2.0;
+            let before = waited.replace(statistics.waited);
+            Some(half_way + statistics.waited.mean_since(before)?)
+        }
+    }
+
     /// The picture and the sound.
-    pub(super) fn stream(&self) -> &MediaStream {
+    pub(crate) fn stream(&self) -> &MediaStream {
         &self.stream
     }
 }

@@ -18,7 +18,8 @@ use crate::components::live_badge::LiveBadge;
 use crate::components::player::Player;
 use crate::logic::publisher::GRACE_MS;
 use crate::logic::studio::Program;
-use crate::webrtc::{HostedRoom, Playback};
+use crate::playback::Playback;
+use crate::webrtc::HostedRoom;
 
 /// What to fill into streaming software, or how to get it.
 #[component]
@@ -202,12 +203,7 @@ pub(super) fn Relay(desk: Desk, key: RoomKey) -> impl IntoView {
     // Always silent: the software plays its own sound, and this would be an echo of it.
     let playback = Playback::new(key.clone(), true);
     playback.begin();
-    let state = Memo::new(move |_| feed.state());
-    Effect::new(move |_| {
-        if let Some(state) = state.get() {
-            playback.room_is(state);
-        }
-    });
+    playback.follow(feed.room.into());
     let ticker = clock::ticker();
     let lost = Memo::new(move |_| desk.program.get() == Program::EncoderLost);
     let until = Memo::new(move |_| lost.get().then(|| clock::now() + GRACE_MS));

@@ -32,6 +32,7 @@ use crate::logic::publisher::Phase;
 use crate::logic::studio::{self, Program, Way};
 use crate::realtime::RoomFeed;
 use crate::storage;
+use crate::wake_lock;
 use crate::webrtc::{Broadcast, HostedRoom};
 
 use encoder::{Relay, Waiting};
@@ -100,9 +101,11 @@ pub fn Studio() -> impl IntoView {
     };
     desk.follow_the_address();
     desk.follow_the_room();
+    desk.follow_the_screen();
     desk.show_the_preview();
 
     let phase = desk.broadcast;
+    wake_lock::keep_screen_on(Signal::derive(move || broadcast.phase().is_on_air()));
     let is_waiting = Memo::new(move |_| way.get() == Way::Encoder && broadcast.room().is_some());
     let state = move || match (desk.visit.get(), phase.phase()) {
         (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
@@ -358,6 +361,16 @@ impl Desk {
             let stream = self.sources.stream();
             if let Some(video) = self.video.get() {
                 video.set_src_object(stream.as_ref());
+            }
+        });
+    }
+
+    /// Back to the camera when the person stops sharing the screen by the browser's own button.
+    fn follow_the_screen(self) {
+        Effect::new(move |_| {
+            if self.sources.screen_ended.get() {
+                self.sources.screen_ended.set(false);
+                self.switch_device(Kind::Camera, Sources::remembered(Kind::Camera));
             }
         });
     }

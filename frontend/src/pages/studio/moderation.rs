@@ -191,7 +191,7 @@ fn Banned(feed: RoomFeed, act: Callback<Action>) -> impl IntoView {
                                     data-test="unban"
                                     aria-label=label
                                     on:click=move |_| {
-                                        act.run(Action::Unban { author: author.clone() })
+                                        act.run(Action::Unban { author: author.clone() });
                                     }
                                 >
                                     "Lift"

@@ -9,7 +9,7 @@ use super::encoder::{Fields, TakenOver};
 use super::health_panel::HealthPanel;
 use super::moderation::ModerationPanel;
 use crate::browser;
-use crate::capture::Kind;
+use crate::capture::{Choice, Kind};
 use crate::clock;
 use crate::components::banner::{Banner, ErrorNote};
 use crate::components::confirm_dialog::ConfirmDialog;
@@ -57,10 +57,11 @@ pub(super) fn Preview(desk: Desk) -> impl IntoView {
     let no_picture = Memo::new(move |_| {
         sources.stream().is_some() && (!sources.has(Kind::Camera) || sources.camera_off.get())
     });
+    let is_mirror = move || sources.choice(Kind::Camera) != Choice::Screen;
     let waiting =
         Memo::new(move |_| sources.stream().is_none() && sources.error.with(Option::is_none));
     view! {
-        <div class="player preview" class:mirrored=true>
+        <div class="player preview" class:mirrored=is_mirror>
             <video
                 data-test="preview"
                 node_ref=video
