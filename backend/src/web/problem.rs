@@ -61,7 +61,7 @@ pub enum Problem {
     /// 410.
     #[error(transparent)]
     Closed(#[from] RoomClosed),
-    /// 400, 406 or 500.
+    /// 400, 406, 500 or 503.
     #[error(transparent)]
     Offer(#[from] OfferError),
     /// 415.
@@ -104,7 +104,9 @@ impl Problem {
             Self::Body(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
-            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) | Self::Offer(OfferError::Busy) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Closed(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -125,7 +127,9 @@ impl Problem {
     const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
-            Self::Full(_) | Self::NotAllowed(NotAllowed::TooMany) => Some(Duration::from_secs(5)),
+            Self::Full(_)
+            | Self::NotAllowed(NotAllowed::TooMany)
+            | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
             Self::NotLive => Some(Duration::from_secs(2)),
             _ => None,
         }

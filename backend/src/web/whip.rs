@@ -107,6 +107,6 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         Some(End::Closed) => on_air.stop(),
         Some(End::TakenOver) => on_air.hand_over(),
         // Whoever has the new stream key may resume.
-        Some(End::Lost) | None => drop(on_air),
+        Some(End::Lost | End::Unfit) | None => drop(on_air),
     }
 }

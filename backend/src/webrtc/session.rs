@@ -12,6 +12,8 @@ pub enum End {
     Lost,
     /// Another publisher took over the room.
     TakenOver,
+    /// The viewer's path does not carry the stream, not even its keyframes.
+    Unfit,
 }
 
 /// Where a session is in its life.
