@@ -5,8 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::serve::ListenerExt;
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -14,12 +12,16 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
+use crate::limits::Places;
+use crate::names;
 use crate::rooms::registry::Registry;
 use crate::rtmp;
 use crate::social::announce::announce;
 use crate::social::server::SocketServer;
 use crate::tcp;
-use crate::web::Web;
+use crate::tls::{Tls, TlsError};
+use crate::web::origins::Origins;
+use crate::web::{self, Web};
 use crate::webrtc::{self, Server};
 
 /// How long a request that is being answered may take when the server stops.
@@ -28,6 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A running server. Dropping it stops it at once.
 pub struct App {
     http: SocketAddr,
+    is_https: bool,
     rtmp: SocketAddr,
     webrtc: Arc<Server>,
     rooms: Arc<Registry>,
@@ -52,6 +55,9 @@ pub enum StartError {
     /// See [`UnknownAddress`].
     #[error(transparent)]
     UnknownAddress(#[from] UnknownAddress),
+    /// See [`TlsError`].
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl App {
@@ -60,8 +66,10 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (listener, http) = listen("--http", config.http).await?;
-        let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp).await?;
+        let tls = start_tls(&config)?;
+        let is_https = tls.is_some();
+        let (listener, http) = listen("--http", config.http)?;
+        let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp)?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
@@ -70,12 +78,16 @@ impl App {
             // Ends with its room.
             tokio::spawn(announce(room, out.clone()));
         }));
-        let (socket_routes, sockets) = socket_server.serve(Arc::clone(&rooms));
+        let strangers = Arc::new(config.strangers.strangers());
+        let (socket_routes, sockets) =
+            socket_server.serve(Arc::clone(&rooms), Arc::clone(&strangers));
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
             sessions: Arc::default(),
+            strangers: Arc::clone(&strangers),
+            origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),
             create_token: config.create_token,
             public_url: config.public_url,
             rtmp_port: rtmp.port(),
@@ -89,16 +101,34 @@ impl App {
             async move { rooms.tend().await }
         });
         tasks.spawn(
-            rtmp::server::Server::new(Arc::clone(&rooms), legacy)
-                .serve(rtmp_listener, stopping.clone()),
+            rtmp::server::Server::new(
+                Arc::clone(&rooms),
+                legacy,
+                Places::new(
+                    config.strangers.max_rtmp_connections,
+                    config.strangers.max_rtmp_connections_per_address,
+                ),
+                strangers,
+            )
+            .serve(rtmp_listener, stopping.clone()),
         );
-        tasks.spawn(serve_http(
-            listener,
-            web.routes(socket_routes),
-            stopping.clone(),
-        ));
+        let limits = config.strangers;
+        let server = web::server::Server {
+            routes: web.routes(socket_routes),
+            tls: tls.as_ref().map(Tls::acceptor),
+            places: Places::new(limits.max_connections, limits.max_connections_per_address),
+            proxies: limits.trusted_proxies.into(),
+        };
+        tasks.spawn(server.serve(listener, stopping.clone()));
+        if let Some(tls) = tls {
+            let stopping = stopping.clone();
+            tasks.spawn(async move {
+                stopping.run_until_cancelled(tls.tend()).await;
+            });
+        }
         Ok(Self {
             http,
+            is_https,
             rtmp,
             webrtc,
             rooms,
@@ -112,6 +142,12 @@ impl App {
     #[must_use]
     pub const fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Whether it serves HTTP over TLS.
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.is_https
     }
 
     /// Where it serves RTMP.
@@ -144,16 +180,16 @@ impl App {
     }
 }
 
-async fn listen(
+fn listen(
     flag: &'static str,
     address: SocketAddr,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listen = async {
-        let listener = TcpListener::bind(address).await?;
+    let listener = tcp::listen(tcp::all_there_are(address));
+    let listening = listener.and_then(|listener| {
         let local = listener.local_addr()?;
         Ok((listener, local))
-    };
-    listen.await.map_err(|source| StartError::Listen {
+    });
+    listening.map_err(|source| StartError::Listen {
         flag,
         address,
         source,
@@ -164,7 +200,7 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     let public_addresses = config.resolve_public_addresses().await?;
     let address = config.webrtc;
     let server = Server::bind(webrtc::Config {
-        listen: address,
+        listen: tcp::all_there_are(address),
         public_addresses,
     })
     .await;
@@ -175,21 +211,8 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     })
 }
 
-async fn serve_http(listener: TcpListener, routes: Router, stopping: CancellationToken) {
-    // Events are small: they must not wait for each other in Nagle's buffer.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!("TCP_NODELAY: {error}");
-        }
-        if let Err(error) = tcp::give_up_on_stuck_peers(stream) {
-            tracing::debug!("TCP_USER_TIMEOUT: {error}");
-        }
-    });
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { stopping.cancelled().await })
-        .await;
-    if let Err(error) = served {
-        tracing::error!("HTTP is no longer served: {error}");
-    }
+fn start_tls(config: &Config) -> Result<Option<Tls>, TlsError> {
+    let names = || names::of_this_machine(&config.public_addresses, config.public_url.as_deref());
+    let source = config.tls.source(None, names)?;
+    source.map(Tls::start).transpose()
 }

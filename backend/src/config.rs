@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::limits::flags::LimitFlags;
 use crate::rooms::registry::Limits;
 use crate::rooms::secret;
+use crate::tls::flags::TlsFlags;
 
 /// A live broadcast server: go live from a browser tab, watch in another.
 #[derive(Clone, Debug, Parser)]
@@ -19,7 +21,7 @@ pub struct Config {
         long,
         env = "GOLIVE_HTTP",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:3000"
+        default_value = "[::]:3000"
     )]
     pub http: SocketAddr,
 
@@ -28,7 +30,7 @@ pub struct Config {
         long,
         env = "GOLIVE_RTMP",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:1935"
+        default_value = "[::]:1935"
     )]
     pub rtmp: SocketAddr,
 
@@ -37,7 +39,7 @@ pub struct Config {
         long,
         env = "GOLIVE_WEBRTC",
         value_name = "ADDRESS:PORT",
-        default_value = "0.0.0.0:8189"
+        default_value = "[::]:8189"
     )]
     pub webrtc: SocketAddr,
 
@@ -109,6 +111,42 @@ pub struct Config {
     )]
     pub max_viewers_per_room: usize,
 
+    /// An origin whose pages may use the sockets and the API as our own do, such as https://friend.example,
+    /// or * for all; may be repeated
+    #[arg(
+        long = "allowed-origin",
+        env = "GOLIVE_ALLOWED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub allowed_origins: Vec<String>,
+
+    /// Most publishers in all rooms
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_PUBLISHERS",
+        value_name = "COUNT",
+        default_value_t = 200
+    )]
+    pub max_publishers: usize,
+
+    /// Most that a publisher may send, in kbit/s; one that sends more for several seconds is ended. 0 is any
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_BITRATE",
+        value_name = "KBIT",
+        default_value_t = 50_000
+    )]
+    pub max_bitrate: u64,
+
+    /// TLS.
+    #[command(flatten)]
+    pub tls: TlsFlags,
+
+    /// Limits for strangers.
+    #[command(flatten)]
+    pub strangers: LimitFlags,
+
     /// What to log: a level, or levels per part (`info,golive::web=debug`)
     #[arg(
         long,
@@ -168,6 +206,8 @@ impl Config {
             rooms: self.max_rooms,
             viewers: self.max_viewers,
             viewers_per_room: self.max_viewers_per_room,
+            publishers: self.max_publishers,
+            bitrate: (self.max_bitrate > 0).then_some(self.max_bitrate * 1_000),
             grace: Duration::from_secs(self.grace_seconds.into()),
         }
     }
@@ -215,9 +255,9 @@ mod tests {
     #[test]
     fn without_flags_everything_has_its_default() {
         let config = parse(&[]);
-        assert_eq!(config.http.to_string(), "0.0.0.0:3000");
-        assert_eq!(config.rtmp.to_string(), "0.0.0.0:1935");
-        assert_eq!(config.webrtc.to_string(), "0.0.0.0:8189");
+        assert_eq!(config.http.to_string(), "[::]:3000");
+        assert_eq!(config.rtmp.to_string(), "[::]:1935");
+        assert_eq!(config.webrtc.to_string(), "[::]:8189");
         assert_eq!(config.legacy, Switch::On);
         assert_eq!(config.limits().grace, Duration::from_secs(15));
     }

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use golive::app::App;
 use golive::config::Config;
-use golive::greeting::greet;
+use golive::greeting::{greet, invite};
+use golive::tls::flags::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -45,8 +46,12 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
         signal(SignalKind::terminate())?,
     );
     let public_url = config.public_url.clone();
+    let self_signed = config.tls.tls == Some(Mode::SelfSigned);
     let app = App::start(config).await?;
     greet(&app, public_url.as_deref());
+    if self_signed {
+        println!("{}", invite(&app));
+    }
     either(&mut interrupt, &mut terminate).await;
     tracing::info!("stopping; once more stops at once");
     tokio::select! {

@@ -11,10 +11,13 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 pub(crate) fn text<const LENGTH: usize>() -> String {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
-    bytes
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect()
+    bytes.into_iter().map(letter).collect()
+}
+
+/// The letter or digit that the low five bits of `byte` choose.
+#[must_use]
+pub(crate) fn letter(byte: u8) -> char {
+    char::from(ALPHABET[usize::from(byte % 32)])
 }
 
 /// A random number.

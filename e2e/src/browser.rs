@@ -66,6 +66,12 @@ impl Browser {
         .await
     }
 
+    /// As [`Browser::start`]; it clicks warnings about certificates away, and finds this machine as `name`.
+    pub async fn trusting(name: &str) -> Result<Self> {
+        let rule = format!("--host-resolver-rules=MAP {name} 127.0.0.1");
+        Self::start_with(&["--ignore-certificate-errors", &rule]).await
+    }
+
     async fn start_with(flags: &[&str]) -> Result<Self> {
         let (chromedriver, port) = start_chromedriver().await?;
         let mut capabilities = DesiredCapabilities::chrome();
@@ -221,6 +227,25 @@ impl Browser {
         .await
     }
 
+    /// Presses keys where the focus is; special ones by their code points in WebDriver.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        Ok(self.driver.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Chooses the option with this value in the list with this `data-test`.
+    pub async fn choose(&self, hook: &str, value: &str) -> Result<()> {
+        self.wait(
+            &format!("{value:?} is chosen in {hook:?}"),
+            SOON,
+            async || {
+                let list = self.find(hook).await?;
+                let option = By::Css(format!("option[value=\"{value}\"]"));
+                Ok(list.find(option).await?.click().await?)
+            },
+        )
+        .await
+    }
+
     /// What the element with this `data-test` shows.
     pub async fn text(&self, hook: &str) -> Result<String> {
         Ok(self.find(hook).await?.text().await?)
@@ -308,6 +333,11 @@ impl Browser {
         )
         .await?;
         Ok(())
+    }
+
+    /// What its Content-Security-Policy has kept the page from, since it was loaded.
+    pub async fn violations(&self) -> Result<Value> {
+        self.js("return window.e2e.violations", vec![]).await
     }
 
     /// A picture of the page, in PNG.

@@ -7,7 +7,14 @@ window.e2e = {
   hearts: 0, // hearts that ever floated up
   pageReady: null, // when the watch page was there, in ms since navigation
   firstFrame: null, // when a video showed its first frame, in ms since navigation
+  violations: [], // what the Content-Security-Policy refused
 };
+
+document.addEventListener("securitypolicyviolation", (event) => {
+  window.e2e.violations.push(
+    `${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`,
+  );
+});
 
 window.RTCPeerConnection = class extends window.RTCPeerConnection {
   constructor(...args) {

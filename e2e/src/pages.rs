@@ -2,6 +2,7 @@
 
 mod chat;
 mod home;
+mod moderation;
 mod studio;
 mod watch;
 

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
 use shared::api::{CreatedRoom, RoomTitle};
 use shared::room::Room;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
@@ -23,6 +24,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct Server {
     process: Child,
     port: u16,
+    scheme: &'static str,
     log: PathBuf,
     stopped: bool,
     http: reqwest::Client,
@@ -38,6 +40,8 @@ impl Server {
     /// As [`Server::start`], with more flags.
     pub async fn start_with(flags: &[&str]) -> Result<Self> {
         let turn = TURN.lock().await;
+        let is_https = flags.iter().any(|flag| flag.starts_with("--tls"));
+        let scheme = if is_https { "https" } else { "http" };
         let port = free_port()?;
         let log = log_file()?;
         let output = File::create(&log)?;
@@ -62,6 +66,7 @@ impl Server {
         let mut server = Self {
             process,
             port,
+            scheme,
             log,
             stopped: false,
             http,
@@ -73,7 +78,12 @@ impl Server {
                     "the server ended at once with {status}"
                 )));
             }
-            server.get("/healthz").await?.error_for_status()?;
+            // Nobody here vouches for its certificate: that is left to a browser.
+            if is_https {
+                TcpStream::connect(server.authority()).await?;
+            } else {
+                server.get("/healthz").await?.error_for_status()?;
+            }
             Ok(Ok(()))
         })
         .await??;
@@ -89,7 +99,7 @@ impl Server {
     /// The absolute address of `path`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("{}://127.0.0.1:{}{path}", self.scheme, self.port)
     }
 
     /// The host and port it listens on.

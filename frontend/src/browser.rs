@@ -40,6 +40,15 @@ pub fn random() -> f64 {
     js_sys::Math::random()
 }
 
+/// 128 random bits in hexadecimal digits, fit for a secret.
+#[must_use]
+pub fn random_text() -> Option<String> {
+    let mut bytes = [0; 16];
+    let crypto = window().crypto().ok()?;
+    crypto.get_random_values_with_u8_array(&mut bytes).ok()?;
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// What a JavaScript error says.
 #[must_use]
 pub fn error_message(error: &JsValue) -> String {

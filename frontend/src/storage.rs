@@ -5,7 +5,10 @@
 use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
 use shared::api::{CreatedRoom, RotatedStreamKey};
+use shared::person::SessionId;
 use shared::room::RoomKey;
+
+use crate::browser;
 
 /// Name in the chat.
 pub const NAME: &str = "golive.name";
@@ -23,6 +26,8 @@ pub const CREATE_TOKEN: &str = "golive.create_token";
 pub const CAMERA: &str = "golive.camera";
 /// Device id of the microphone chosen last.
 pub const MICROPHONE: &str = "golive.microphone";
+/// See [`session`].
+const SESSION: &str = "golive.session";
 
 const ROOM_PREFIX: &str = "golive.room.";
 const WINDOW_PREFIX: &str = "golive.window.";
@@ -51,6 +56,18 @@ pub fn remove(name: &str) {
     if let Some(storage) = storage() {
         let _ = storage.remove_item(name);
     }
+}
+
+/// What rooms know this browser by, made up at random when it is first asked for; where nothing is
+/// remembered, another one each time.
+#[must_use]
+pub fn session() -> Option<SessionId> {
+    let remembered = get(SESSION).and_then(|session| session.parse().ok());
+    remembered.or_else(|| {
+        let session: SessionId = browser::random_text()?.parse().ok()?;
+        set(SESSION, session.as_str());
+        Some(session)
+    })
 }
 
 /// What makes this browser the host of a room. Deliberately without `Debug`.

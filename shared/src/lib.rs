@@ -1,9 +1,9 @@
 //! The one vocabulary of the page and the server.
 //!
 //! Everything that crosses the wire between them is defined here once: the HTTP API's bodies
-//! ([`api`]), the Socket.IO events ([`events`]), the room as everybody sees it ([`room`]), how a
-//! broadcast does ([`health`]), the gifts there are ([`gift`]), what text may look like ([`text`]) and
-//! how much of anything is allowed ([`limits`]). No I/O, no clocks: both sides compile it, one of them
+//! ([`api`]), the Socket.IO events ([`events`]), the room as everybody sees it ([`room`]), the people in
+//! it ([`person`]), how a broadcast does ([`health`]), the gifts there are ([`gift`]), what text may look
+//! like ([`text`]) and how much of anything is allowed ([`limits`]). No I/O, no clocks: both sides compile it, one of them
 //! to WebAssembly.
 //!
 //! Moments are whole milliseconds since the Unix epoch ([`UnixMillis`]) throughout.
@@ -13,6 +13,7 @@ pub mod events;
 pub mod gift;
 pub mod health;
 pub mod limits;
+pub mod person;
 pub mod room;
 pub mod text;
 

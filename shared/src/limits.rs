@@ -27,6 +27,16 @@ pub const EXTRA_BYTES: usize = 1_024;
 /// Shortest time between two `likes` events of one room, in milliseconds; the server may take longer in a
 /// crowd.
 pub const LIKES_INTERVAL_MS: u64 = 100;
+/// Longest slow mode: seconds between two comments of a person.
+pub const SLOW_MODE_SECONDS: u32 = 300;
+/// Longest time-out, in seconds: two weeks.
+pub const TIMEOUT_SECONDS: u32 = 14 * 24 * 60 * 60;
+/// People who are timed out or banned in one room.
+pub const BANS: usize = 500;
+/// Words on the list of those that nobody may say in a room.
+pub const WORDS: usize = 100;
+/// Longest of them, in Unicode scalar values.
+pub const WORD_CHARS: usize = 32;
 
 /// A token bucket's shape: `burst` at once, then `per_second` on average.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,4 +66,9 @@ pub const GIFT_RATE: Rate = Rate {
 pub const COMMAND_RATE: Rate = Rate {
     burst: 20,
     per_second: 2.0,
+};
+/// What a host does in a room.
+pub const MODERATION_RATE: Rate = Rate {
+    burst: 60,
+    per_second: 5.0,
 };

@@ -11,6 +11,8 @@ pub enum Field {
     Name,
     /// A comment's text.
     Comment,
+    /// A word that nobody may say.
+    Word,
 }
 
 impl Field {
@@ -21,6 +23,7 @@ impl Field {
             Self::Title => limits::TITLE_CHARS,
             Self::Name => limits::NAME_CHARS,
             Self::Comment => limits::COMMENT_CHARS,
+            Self::Word => limits::WORD_CHARS,
         }
     }
 
@@ -29,6 +32,7 @@ impl Field {
             Self::Title => "title",
             Self::Name => "name",
             Self::Comment => "comment",
+            Self::Word => "word",
         }
     }
 }

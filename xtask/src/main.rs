@@ -1,5 +1,6 @@
 //! The commands of this repository: `cargo xtask <command>`.
 
+mod dist;
 mod setup;
 mod steps;
 mod tally;
@@ -20,6 +21,7 @@ Usage: cargo xtask <command>
 
   run [-- <args>]  build page and server, then run the server with <args> (try: -- --help)
   build            build page and server into one program: target/release/golive
+  dist [--check]   build a Debian package: target/dist; with --check install, start, stop and purge it
   test             check and test everything, real browsers included
   bench            measure
   setup            install what building and testing need, and nothing that is there already";
@@ -43,6 +45,7 @@ fn execute(command: &str, args: &[String]) -> Result<ExitCode> {
     match command {
         "run" => run(&sh, args)?,
         "build" => println!("Built {}", build(&sh)?.display()),
+        "dist" => dist(&sh, args)?,
         "test" => return test(&sh),
         "bench" => bench(&sh)?,
         "setup" => {
@@ -67,6 +70,17 @@ fn build(sh: &Shell) -> Result<PathBuf> {
     setup::for_build(sh)?;
     build_page(sh)?;
     build_server(sh)
+}
+
+/// The Debian package.
+fn dist(sh: &Shell, args: &[String]) -> Result<()> {
+    let package = dist::package(sh, &build(sh)?)?;
+    println!("Packed {}", package.display());
+    match args {
+        [] => Ok(()),
+        [check] if check == "--check" => dist::check(sh, &package),
+        _ => bail!("dist takes --check and nothing else"),
+    }
 }
 
 /// The page: `dist/`.

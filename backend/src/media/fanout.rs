@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::ring::{Cursor, Ring};
 pub use super::ring::{Delivery, Limits, Start, Unit};
+use crate::metrics::METRICS;
 
 /// The writing side. Dropping it ends every subscription once it has read what is there.
 #[derive(Debug)]
@@ -90,7 +91,14 @@ impl<T: Unit> Subscription<T> {
 
     /// The next unit, if it is there.
     pub fn try_next(&mut self) -> Option<Delivery<T>> {
-        self.ring.read().read(&mut self.cursor)
+        let delivery = self.ring.read().read(&mut self.cursor);
+        if delivery
+            .as_ref()
+            .is_some_and(|delivery| delivery.skipped > 0)
+        {
+            METRICS.queue_jumps.inc();
+        }
+        delivery
     }
 
     /// Gives up on everything up to the next random access point to come.

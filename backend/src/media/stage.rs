@@ -15,6 +15,7 @@ use super::health::{Meter, Snapshot};
 use super::keyframes::{Action, KeyframeRequests};
 use super::rendition::Renditions;
 use super::time::MediaTime;
+use crate::metrics::METRICS;
 
 /// What the present broadcast consists of, as far as it has shown itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,6 +151,7 @@ impl Stage {
 
     /// Asks the publisher for a keyframe, soon: wishes of many viewers are joined.
     pub fn request_keyframe(&self) {
+        METRICS.keyframes_wanted.inc();
         self.state.lock().requests.want();
         self.keyframe_wanted.notify_waiters();
     }
@@ -224,6 +226,11 @@ impl State {
         let Some(meter) = &mut self.meter else {
             return;
         };
+        let bytes = unit.data.len() as u64;
+        match kind {
+            TrackKind::Video => METRICS.video.inc_by(bytes),
+            TrackKind::Audio => METRICS.audio.inc_by(bytes),
+        };
         match kind {
             TrackKind::Video => meter.picture(unit.dts, unit.keyframe, unit.data.len(), now),
             TrackKind::Audio => meter.sound(unit.data.len(), now),
@@ -278,6 +285,7 @@ impl Publication {
 
     /// Reports pictures that were lost on their way here, for [`Stage::measured`].
     pub fn dropped(&self, count: u32) {
+        METRICS.pictures_dropped.inc_by(count.into());
         self.report(|meter, now| meter.dropped(count, now));
     }
 
@@ -315,6 +323,7 @@ impl Publication {
                 let now = stage.now();
                 let action = state.requests.poll(now);
                 if let (Action::Send, Some(meter)) = (&action, &mut state.meter) {
+                    METRICS.keyframes_asked.inc();
                     meter.keyframe_asked(now);
                 }
                 action

@@ -2,15 +2,22 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::room::{Ingest, RoomState};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::lifecycle::RoomClosed;
 use super::room::{OnAir, Owner, Room};
 
 /// Publishers that a room may have at once: one on the air, and those that are taking over.
 pub const PUBLISHERS: usize = 4;
+
+/// How often it is looked how much a publisher sends.
+const LOOK: Duration = Duration::from_secs(1);
+/// Looks running at which it has to be too much.
+const OVER: u32 = 3;
 
 /// Why somebody may not publish to a room. `Display` says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +40,9 @@ pub enum NotAllowed {
     /// As many as [`PUBLISHERS`].
     #[error("Too many publishers are connecting to this room: please try again in a moment.")]
     TooMany,
+    /// All rooms together have as many publishers as they may.
+    #[error("This server has as many broadcasts as it can serve: please try again later.")]
+    ServerFull,
 }
 
 /// The right to publish to a room. Held for as long as the publisher's session lasts.
@@ -41,7 +51,7 @@ pub struct Admission {
     room: Arc<Room>,
     /// Changes when the stream key becomes void; an open room has none.
     stream_key: Option<watch::Receiver<u64>>,
-    _place: OwnedSemaphorePermit,
+    _places: [OwnedSemaphorePermit; 2],
 }
 
 impl Admission {
@@ -74,11 +84,11 @@ impl Admission {
         if room.is_closed() {
             return Err(RoomClosed.into());
         }
-        let place = room.publisher_place().ok_or(NotAllowed::TooMany)?;
+        let places = room.publisher_place()?;
         Ok(Self {
             room: Arc::clone(room),
             stream_key,
-            _place: place,
+            _places: places,
         })
     }
 
@@ -86,6 +96,18 @@ impl Admission {
     #[must_use]
     pub const fn room(&self) -> &Arc<Room> {
         &self.room
+    }
+
+    /// Watches what the publisher sends.
+    #[must_use]
+    pub fn ceiling(&self) -> Ceiling {
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ceiling {
+            room: Arc::clone(&self.room),
+            look,
+            over: 0,
+        }
     }
 
     /// The publisher's media flows.
@@ -122,10 +144,50 @@ impl Admission {
     }
 }
 
+/// What a publisher may send.
+#[derive(Debug)]
+pub struct Ceiling {
+    room: Arc<Room>,
+    look: Interval,
+    over: u32,
+}
+
+impl Ceiling {
+    /// Waits until the publisher has sent more than it may, for several seconds: the measured rate is that
+    /// of the last five, and it has to be too much a few times running. Says why the publisher is ended.
+    /// Cancel safe.
+    pub async fn exceeded(&mut self) -> TooMuch {
+        let Some(most) = self.room.bitrate() else {
+            return std::future::pending().await;
+        };
+        loop {
+            self.look.tick().await;
+            let measured = self.room.stage().measured().unwrap_or_default();
+            let sent = measured.video_bitrate.unwrap_or_default()
+                + measured.audio_bitrate.unwrap_or_default();
+            self.over = if sent > most { self.over + 1 } else { 0 };
+            if self.over >= OVER {
+                return TooMuch {
+                    sent_kbit: sent / 1_000,
+                    most_kbit: most / 1_000,
+                };
+            }
+        }
+    }
+}
+
+/// A publisher sends more than it may.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error(
+    "the encoder sends {sent_kbit} kbit/s and this server takes {most_kbit}: please set a lower bitrate"
+)]
+pub struct TooMuch {
+    sent_kbit: u64,
+    most_kbit: u64,
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::registry::{Limits, Registry};
     use super::*;
 
@@ -136,6 +198,8 @@ mod tests {
             rooms: 10,
             viewers: 10,
             viewers_per_room: 10,
+            publishers: PUBLISHERS + 1,
+            bitrate: None,
             grace: Duration::from_secs(15),
         };
         Registry::new(limits, |_| {})
@@ -189,6 +253,19 @@ mod tests {
         let admit = || Admission::with_key(&room, &key);
         let admitted: Vec<_> = (0..PUBLISHERS).map(|_| admit().unwrap()).collect();
         assert_eq!(admit().unwrap_err(), NotAllowed::TooMany);
+        drop(admitted);
+        assert!(admit().is_ok());
+    }
+
+    #[tokio::test]
+    async fn publishers_of_all_rooms_are_limited() {
+        let registry = registry();
+        let admit = || {
+            let (room, secrets) = registry.create("r").unwrap();
+            Admission::with_key(&room, &secrets.stream_key.reveal())
+        };
+        let admitted: Vec<_> = (0..=PUBLISHERS).map(|_| admit().unwrap()).collect();
+        assert_eq!(admit().unwrap_err(), NotAllowed::ServerFull);
         drop(admitted);
         assert!(admit().is_ok());
     }

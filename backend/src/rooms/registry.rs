@@ -34,6 +34,10 @@ pub struct Limits {
     pub viewers: usize,
     /// Viewers of one room.
     pub viewers_per_room: usize,
+    /// Publishers of all rooms.
+    pub publishers: usize,
+    /// What one publisher may send, in bits a second.
+    pub bitrate: Option<u64>,
     /// How long a room waits for a lost publisher.
     pub grace: Duration,
 }
@@ -57,6 +61,7 @@ pub struct Registry {
     limits: Limits,
     rooms: RwLock<HashMap<RoomKey, Arc<Room>>>,
     viewers: Arc<Semaphore>,
+    publishers: Arc<Semaphore>,
     opened: Opened,
 }
 
@@ -76,6 +81,9 @@ impl Registry {
             limits,
             rooms: RwLock::default(),
             viewers: Arc::new(Semaphore::new(limits.viewers.min(Semaphore::MAX_PERMITS))),
+            publishers: Arc::new(Semaphore::new(
+                limits.publishers.min(Semaphore::MAX_PERMITS),
+            )),
             opened: Box::new(opened),
         }
     }
@@ -142,6 +150,8 @@ impl Registry {
                 grace: self.limits.grace,
                 viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
                 viewers_everywhere: Arc::clone(&self.viewers),
+                publishers_everywhere: Arc::clone(&self.publishers),
+                bitrate: self.limits.bitrate,
             }));
             rooms.insert(key, Arc::clone(&room));
             room
@@ -154,6 +164,13 @@ impl Registry {
     #[must_use]
     pub fn find(&self, key: &RoomKey) -> Option<Arc<Room>> {
         self.rooms.read().get(key).cloned()
+    }
+
+    /// What everybody may know about each of the rooms, in no order.
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        let rooms = self.rooms.read();
+        rooms.values().map(|room| room.view()).collect()
     }
 
     /// Rooms that are not over: live ones first, the most watched of them first; then the newest. At
@@ -247,6 +264,8 @@ mod tests {
         rooms: 3,
         viewers: 10,
         viewers_per_room: 10,
+        publishers: 10,
+        bitrate: None,
         grace: Duration::from_secs(15),
     };
 

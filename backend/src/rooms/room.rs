@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::lifecycle::{Entrance, Lifecycle, PublicationId, RoomClosed};
-use super::publishing::PUBLISHERS;
+use super::publishing::{NotAllowed, PUBLISHERS};
 use super::secret::{Host, HostToken, SecretHash, Stream, StreamKey};
 use super::viewers::Viewers;
 use crate::clock::unix_millis;
@@ -32,6 +32,8 @@ pub struct Room {
     key_version: watch::Sender<u64>,
     chat: Mutex<Chat>,
     publishers: Arc<Semaphore>,
+    publishers_everywhere: Arc<Semaphore>,
+    bitrate: Option<u64>,
 }
 
 /// Who decides over a room.
@@ -64,6 +66,8 @@ pub(super) struct NewRoom {
     pub(super) grace: Duration,
     pub(super) viewers: usize,
     pub(super) viewers_everywhere: Arc<Semaphore>,
+    pub(super) publishers_everywhere: Arc<Semaphore>,
+    pub(super) bitrate: Option<u64>,
 }
 
 impl Room {
@@ -94,6 +98,8 @@ impl Room {
             key_version: watch::Sender::new(0),
             chat: Mutex::default(),
             publishers: Arc::new(Semaphore::new(PUBLISHERS)),
+            publishers_everywhere: new.publishers_everywhere,
+            bitrate: new.bitrate,
         }
     }
 
@@ -172,9 +178,22 @@ impl Room {
         &self.owner
     }
 
-    /// A publisher's place, if one is left; given back when dropped.
-    pub(super) fn publisher_place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.publishers).try_acquire_owned().ok()
+    /// A publisher's places in the room and on the server, if there are; given back when dropped.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub(super) fn publisher_place(&self) -> Result<[OwnedSemaphorePermit; 2], NotAllowed> {
+        let here = Arc::clone(&self.publishers).try_acquire_owned();
+        let everywhere = Arc::clone(&self.publishers_everywhere).try_acquire_owned();
+        Ok([
+            here.map_err(|_| NotAllowed::TooMany)?,
+            everywhere.map_err(|_| NotAllowed::ServerFull)?,
+        ])
+    }
+
+    /// What a publisher may send, in bits a second, if there is a limit.
+    pub(super) const fn bitrate(&self) -> Option<u64> {
+        self.bitrate
     }
 
     /// Whether a 2016 client made it.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::gauge::Gauge;
 use shared::room::Room;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::metrics::METRICS;
 
 /// The viewers of one room.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub enum Full {
 #[derive(Debug)]
 pub struct Seat {
     view: Arc<watch::Sender<Room>>,
+    protocol: Protocol,
     _everywhere: OwnedSemaphorePermit,
     _here: OwnedSemaphorePermit,
 }
@@ -60,13 +64,54 @@ impl Viewers {
             .map_err(|_| Full::Server)?;
         Ok(Seat {
             view: Arc::clone(&self.view),
+            protocol: Protocol::Other,
             _everywhere: everywhere,
             _here: here,
         })
     }
 }
 
+/// What a viewer watches by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// WebRTC.
+    Whep,
+    /// Low-latency HLS.
+    Hls,
+    /// RTMP.
+    Rtmp,
+    /// HTTP-FLV.
+    Flv,
+    /// Nobody has said.
+    Other,
+}
+
+impl Protocol {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Whep => "whep",
+            Self::Hls => "hls",
+            Self::Rtmp => "rtmp",
+            Self::Flv => "flv",
+            Self::Other => "other",
+        }
+    }
+
+    fn gauge(self) -> Gauge {
+        METRICS
+            .viewers
+            .get_or_create(&[("protocol", self.name())])
+            .clone()
+    }
+}
+
 impl Seat {
+    /// Says what the viewer watches by.
+    #[must_use]
+    pub fn by(self, protocol: Protocol) -> Self {
+        Self { protocol, ..self }
+    }
+
     /// The viewer has arrived: counts from now on.
     #[must_use]
     pub fn watching(self) -> Viewer {
@@ -74,12 +119,14 @@ impl Seat {
             room.viewers += 1;
             room.peak_viewers = room.peak_viewers.max(room.viewers);
         });
+        self.protocol.gauge().inc();
         Viewer(self)
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
+        self.0.protocol.gauge().dec();
         self.0
             .view
             .send_modify(|room| room.viewers = room.viewers.saturating_sub(1));

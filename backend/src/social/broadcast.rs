@@ -1,10 +1,14 @@
 //! Sending to everybody in a room, or in the lobby.
 
+use std::sync::Arc;
+
 use futures::FutureExt;
 use serde::Serialize;
 use shared::room::RoomKey;
 use socketioxide::SocketIo;
+use socketioxide::extract::SocketRef;
 
+use super::client::Client;
 use super::encoding::to_ascii_json;
 
 /// The group of sockets that watch the list of rooms.
@@ -18,6 +22,11 @@ pub(super) fn members(key: &RoomKey) -> String {
 /// The 2016 clients among them.
 pub(super) fn members_of_2016(key: &RoomKey) -> String {
     format!("2016 {key}")
+}
+
+/// Those of its host among them.
+pub(super) fn hosts(key: &RoomKey) -> String {
+    format!("hosts {key}")
 }
 
 /// Sends events to groups of sockets. An event is encoded once, whatever the size of the group; a
@@ -35,6 +44,24 @@ impl Broadcast {
     /// To everybody in a room.
     pub fn room<T: Serialize>(&self, key: &RoomKey, event: &'static str, payload: &T) {
         self.send_payload(members(key), event, payload);
+    }
+
+    /// To the sockets of a room's host.
+    pub fn hosts<T: Serialize>(&self, key: &RoomKey, event: &'static str, payload: &T) {
+        self.send_payload(hosts(key), event, payload);
+    }
+
+    /// The sockets in a room, one by one: for what happens seldom.
+    pub(super) fn clients(&self, key: &RoomKey) -> Vec<Member> {
+        let namespace = self.io.of("/");
+        let sockets = namespace.map(|namespace| namespace.within(members(key)).sockets());
+        let sockets = sockets.into_iter().flatten();
+        sockets
+            .filter_map(|socket| {
+                let client = socket.extensions.get::<Arc<Client>>()?;
+                Some(Member { client, socket })
+            })
+            .collect()
     }
 
     /// How many sockets are in a room.
@@ -77,5 +104,19 @@ impl Broadcast {
             .within(group)
             .emit(event, arguments)
             .now_or_never();
+    }
+}
+
+/// One socket of a room.
+pub(super) struct Member {
+    /// What the server knows about it.
+    pub(super) client: Arc<Client>,
+    socket: SocketRef,
+}
+
+impl Member {
+    /// Sends it an event; if its queue is full, it misses that.
+    pub(super) fn emit<T: Serialize>(&self, event: &'static str, payload: &T) {
+        let _ = to_ascii_json(payload).map(|payload| self.socket.emit(event, &payload));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::comments::History;
 use super::gifts::Combos;
+use super::moderation::Moderation;
 
 /// The memory of a room's chat.
 #[derive(Debug, Default)]
@@ -10,4 +11,6 @@ pub struct Chat {
     pub comments: History,
     /// Gifts.
     pub combos: Combos,
+    /// What the host has decided.
+    pub moderation: Moderation,
 }

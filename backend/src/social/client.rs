@@ -1,14 +1,20 @@
 //! What the server knows about one socket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::limits::{COMMAND_RATE, COMMENT_RATE, GIFT_RATE, LIKE_RATE, ROOMS_PER_SOCKET, Rate};
+use shared::limits::{
+    COMMAND_RATE, COMMENT_RATE, GIFT_RATE, LIKE_RATE, MODERATION_RATE, ROOMS_PER_SOCKET, Rate,
+};
+use shared::person::{AuthorId, SessionId};
 use shared::room::RoomKey;
 
+use super::author::author_of;
 use super::buckets::Bucket;
+use super::moderation::Speaker;
 use super::refusal::Refused;
+use crate::limits::{Neighbour, Place};
 use crate::random;
 
 /// Notices of refusal to one socket.
@@ -28,8 +34,14 @@ pub(super) struct Client {
     pub(super) sender_id: u32,
     /// Where it comes from.
     pub(super) peer: Option<SocketAddr>,
+    /// The same, as far as it tells people apart.
+    pub(super) neighbour: Option<Neighbour>,
+    /// What it is known by where it names no session.
+    session: String,
     /// Whether it speaks Engine.IO 3.
     pub(super) is_from_2016: bool,
+    /// Its place among the sockets of its address, until it is gone.
+    pub(super) place: Mutex<Option<Place>>,
     pub(super) state: Mutex<State>,
 }
 
@@ -45,6 +57,7 @@ pub(super) struct State {
     pub(super) likes: Bucket,
     pub(super) gifts: Bucket,
     pub(super) commands: Bucket,
+    pub(super) moderation: Bucket,
     notices: Bucket,
     logged: Option<Instant>,
 }
@@ -57,6 +70,8 @@ pub(super) struct Membership {
     pub(super) name: Option<String>,
     /// Whether it has shown the room's host token.
     pub(super) is_host: bool,
+    /// Who it is there.
+    pub(super) author: AuthorId,
 }
 
 impl Client {
@@ -66,7 +81,10 @@ impl Client {
             number,
             sender_id: random::number(),
             peer,
+            neighbour: peer.map(|peer| Neighbour::from(peer.ip())),
+            session: random::text::<32>(),
             is_from_2016,
+            place: Mutex::default(),
             state: Mutex::new(State {
                 memberships: Vec::new(),
                 created: Vec::new(),
@@ -75,9 +93,36 @@ impl Client {
                 likes: Bucket::new(LIKE_RATE, now),
                 gifts: Bucket::new(GIFT_RATE, now),
                 commands: Bucket::new(COMMAND_RATE, now),
+                moderation: Bucket::new(MODERATION_RATE, now),
                 notices: Bucket::new(NOTICE_RATE, now),
                 logged: None,
             }),
+        }
+    }
+
+    /// Whom limits of one address are for. This machine's are for nobody: either a proxy speaks for
+    /// everybody here, or somebody who could do worse.
+    pub(super) fn stranger(&self) -> Option<IpAddr> {
+        let neighbour = self.neighbour?;
+        (!neighbour.is_this_machine()).then(|| neighbour.into())
+    }
+
+    /// Who it is in a room.
+    pub(super) fn author(&self, room: &RoomKey, session: Option<&SessionId>) -> AuthorId {
+        author_of(room, session.map_or(&self.session, SessionId::as_str))
+    }
+
+    /// Its presence in the room with this key.
+    pub(super) fn membership(&self, key: &RoomKey) -> Option<Membership> {
+        self.state.lock().membership(key).ok().cloned()
+    }
+
+    /// Who it is to the moderation of a room.
+    pub(super) const fn speaker<'a>(&self, membership: &'a Membership) -> Speaker<'a> {
+        Speaker {
+            author: &membership.author,
+            neighbour: self.neighbour,
+            is_host: membership.is_host,
         }
     }
 
@@ -142,8 +187,10 @@ mod tests {
     }
 
     fn membership(key: &str) -> Membership {
+        let key = key.parse().unwrap();
         Membership {
-            key: key.parse().unwrap(),
+            author: client().author(&key, None),
+            key,
             name: None,
             is_host: false,
         }
@@ -186,5 +233,16 @@ mod tests {
         let client = client();
         assert_eq!(client.guest_name(), client.guest_name());
         assert_eq!(client.guest_name().len(), "Guest-0000".len());
+    }
+
+    #[test]
+    fn a_session_makes_two_sockets_the_same_author() {
+        let (one, two) = (client(), client());
+        let (room, session) = ("r".parse().unwrap(), "0123456789abcdef".parse().unwrap());
+        assert_eq!(
+            one.author(&room, Some(&session)),
+            two.author(&room, Some(&session))
+        );
+        assert_ne!(one.author(&room, None), two.author(&room, None));
     }
 }

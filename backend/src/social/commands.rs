@@ -10,13 +10,14 @@ use socketioxide::extract::SocketRef;
 use tracing::field::display;
 
 use super::Social;
-use super::broadcast::{LOBBY, members, members_of_2016};
+use super::broadcast::{LOBBY, hosts, members, members_of_2016};
 use super::client::{Client, Membership};
 use super::dispatch::Payload;
 use super::refusal::Refused;
+use crate::clock::unix_millis;
 
 const CREATE_ROOM: &str = "create_room takes {key, title}";
-const JOIN_ROOM: &str = "join_room takes a room key, or {key, name}";
+const JOIN_ROOM: &str = "join_room takes a room key, or {key, name, host_token, session}";
 const ROOM_KEY: &str = "a room key is expected";
 
 impl Social {
@@ -46,8 +47,13 @@ impl Social {
             key: key.clone(),
             name: None,
             is_host: true,
+            author: client.author(&key, None),
         };
         let address = client.peer.map(|peer| peer.ip());
+        if let Some(address) = address {
+            let taken = self.strangers.rooms.take(address, Instant::now());
+            taken.map_err(Refused::TooFast)?;
+        }
         let room = self
             .rooms
             .create_open(key.clone(), title, client.number, address)?;
@@ -55,7 +61,7 @@ impl Social {
             self.rooms.close_open(&room);
             return Err(refused);
         }
-        enter_groups(client, socket, &key);
+        enter_groups(client, socket, &key, true);
         state.created.push(key);
         let peer = client.peer.map(display);
         tracing::info!(room = %room.key(), peer, "open room created");
@@ -68,16 +74,20 @@ impl Social {
             .commands
             .take(1, Instant::now())
             .map_err(Refused::TooFast)?;
-        if !self.legacy {
-            return Err(Refused::LegacyOff);
-        }
         let key: RoomKey = payload.read(ROOM_KEY)?;
         let room = self.rooms.find(&key).ok_or(Refused::NoSuchRoom)?;
-        if !room.was_made_by(client.number) {
-            return Err(Refused::NotCreator);
+        if room.was_made_by(client.number) {
+            state.created.retain(|created| *created != key);
+            self.rooms.close_open(&room);
+            return Ok(Nothing {});
         }
-        state.created.retain(|created| *created != key);
-        self.rooms.close_open(&room);
+        let is_host = state.membership(&key).is_ok_and(|here| here.is_host);
+        if room.is_open() || !is_host {
+            return Err(Refused::HostOnly);
+        }
+        room.close();
+        let peer = client.peer.map(display);
+        tracing::info!(room = %room.key(), peer, "room ended by its host");
         Ok(Nothing {})
     }
 
@@ -92,13 +102,14 @@ impl Social {
             .commands
             .take(1, Instant::now())
             .map_err(Refused::TooFast)?;
-        let (key, name, host_token) = match payload.read(JOIN_ROOM)? {
-            JoinRoom::Key(key) => (key, None, None),
+        let (key, name, host_token, session) = match payload.read(JOIN_ROOM)? {
+            JoinRoom::Key(key) => (key, None, None, None),
             JoinRoom::Named {
                 key,
                 name,
                 host_token,
-            } => (key, name, host_token),
+                session,
+            } => (key, name, host_token, session),
         };
         let room = self.rooms.find(&key).ok_or(Refused::NoSuchRoom)?;
         let name = name.map(|name| text::check(Field::Name, &name).map(str::to_owned));
@@ -107,18 +118,25 @@ impl Social {
             Some(_) => true,
             None => room.was_made_by(client.number),
         };
-        state.enter(Membership {
+        let membership = Membership {
+            author: client.author(&key, session.as_ref()),
             key: key.clone(),
             name: name.transpose()?,
             is_host,
-        })?;
-        enter_groups(client, socket, &key);
-        // In the groups already: what is said from now on comes as events, what was said before is here.
-        let comments = room.chat().lock().comments.page(None).comments;
+        };
+        state.enter(membership.clone())?;
+        enter_groups(client, socket, &key, is_host);
+        // In the groups already: what happens from now on comes as events, what was before is here.
+        let chat = room.chat().lock();
+        let (moderation, now) = (&chat.moderation, unix_millis());
         Ok(Joined {
             room: room.view(),
-            comments,
+            comments: chat.comments.page(None).comments,
             sender_id: client.sender_id.into(),
+            pinned: moderation.pinned.clone(),
+            slow_mode: moderation.slow_mode.seconds(),
+            silence: moderation.told_silence(client.speaker(&membership), now),
+            moderation: is_host.then(|| moderation.told_to_hosts(&key, now)),
         })
     }
 
@@ -135,7 +153,7 @@ impl Social {
             .map_err(Refused::TooFast)?;
         let key: RoomKey = payload.read(ROOM_KEY)?;
         state.leave(&key);
-        socket.leave([members(&key), members_of_2016(&key)]);
+        socket.leave([members(&key), members_of_2016(&key), hosts(&key)]);
         Ok(Nothing {})
     }
 
@@ -169,6 +187,7 @@ impl Social {
     pub(super) fn disconnected(&self, client: &Client) {
         let mut state = client.state.lock();
         state.gone = true;
+        *client.place.lock() = None;
         for key in state.created.drain(..) {
             if let Some(room) = self
                 .rooms
@@ -181,8 +200,14 @@ impl Social {
     }
 }
 
-fn enter_groups(client: &Client, socket: &SocketRef, key: &RoomKey) {
+fn enter_groups(client: &Client, socket: &SocketRef, key: &RoomKey, is_host: bool) {
     socket.join(members(key));
+    if is_host {
+        socket.join(hosts(key));
+    } else {
+        // It may have been the host's before.
+        socket.leave(hosts(key));
+    }
     if client.is_from_2016 {
         socket.join(members_of_2016(key));
     }

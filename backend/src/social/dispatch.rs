@@ -16,17 +16,20 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler};
 use socketioxide::socket::Socket;
+use tracing::Span;
 use tracing::field::display;
 
 use super::Social;
 use super::client::Client;
 use super::encoding::{decode_twice_encoded, to_ascii_json};
 use super::refusal::Refused;
+use crate::metrics::METRICS;
 
 /// The handler of all events of one socket.
 pub(super) struct Dispatch {
     pub(super) social: Arc<Social>,
     pub(super) client: Arc<Client>,
+    pub(super) span: Span,
 }
 
 /// Tells this handler apart from those that socketioxide makes from closures, which run in tasks of
@@ -35,10 +38,15 @@ pub(super) enum InOrder {}
 
 impl MessageHandler<LocalAdapter, InOrder> for Dispatch {
     fn call(&self, socket: Arc<Socket>, mut value: socketioxide_core::Value, ack: Option<i64>) {
+        let _in_session = self.span.enter();
         // The library reads the name before it calls: this cannot fail.
         let Ok(Event(event)) = Event::from_message_parts(&socket, &mut value, &ack) else {
             return;
         };
+        METRICS
+            .events
+            .get_or_create(&[("event", known(&event))])
+            .inc();
         let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
         let reply = Reply {
             client: &self.client,
@@ -69,9 +77,27 @@ impl Dispatch {
             to_server::UPVOTE => reply.send(social.upvote(client, payload)),
             to_server::COMMENT => reply.send(social.comment(client, payload)),
             to_server::GIFT => reply.send(social.gift(client, payload)),
+            to_server::MODERATE => reply.send(social.moderate(client, payload)),
             _ => reply.refuse(Refused::UnknownEvent),
         }
     }
+}
+
+/// The name of an event, if it is one of ours: strangers name none in our numbers.
+fn known(event: &str) -> &'static str {
+    const EVENTS: [&str; 9] = [
+        to_server::CREATE_ROOM,
+        to_server::JOIN_ROOM,
+        to_server::LEAVE_ROOM,
+        to_server::CLOSE_ROOM,
+        to_server::JOIN_LOBBY,
+        to_server::LEAVE_LOBBY,
+        to_server::UPVOTE,
+        to_server::COMMENT,
+        to_server::GIFT,
+    ];
+    let known = EVENTS.into_iter().find(|&known| known == event);
+    known.unwrap_or("other")
 }
 
 /// The first argument of an event; `null` if there is none.

@@ -22,7 +22,7 @@ const COMMENT: &str = "comment takes {roomKey, text}";
 const GIFT: &str = "gift takes {roomKey, giftId, giftCount} with a count of 1 to 99";
 
 /// What the server says about a comment or gift; a sender must not say it in its place.
-const OURS: [&str; 4] = ["id", "at", "host", "combo"];
+const OURS: [&str; 5] = ["id", "at", "host", "author", "combo"];
 
 impl Social {
     pub(super) fn upvote(&self, client: &Client, payload: Payload) -> Result<Nothing, Refused> {
@@ -45,10 +45,12 @@ impl Social {
 
     pub(super) fn comment(&self, client: &Client, payload: Payload) -> Result<Commented, Refused> {
         let mut state = client.state.lock();
-        state
-            .comments
-            .take(1, Instant::now())
-            .map_err(Refused::TooFast)?;
+        let now = Instant::now();
+        state.comments.take(1, now).map_err(Refused::TooFast)?;
+        if let Some(address) = client.stranger() {
+            let taken = self.strangers.comments.take(address, now);
+            taken.map_err(Refused::TooFast)?;
+        }
         let SendComment {
             room_key,
             text,
@@ -56,6 +58,7 @@ impl Social {
             extra,
         } = payload.read(COMMENT)?;
         let membership = state.membership(&room_key)?;
+        let speaker = client.speaker(membership);
         let room = self.room(&room_key)?;
         let comment = Comment {
             id: 0,
@@ -63,12 +66,16 @@ impl Social {
             text: text::check(Field::Comment, &text)?.to_owned(),
             at: unix_millis(),
             host: membership.is_host,
+            author: Some(membership.author.clone()),
             extra: checked(extra)?,
             room_key,
         };
         // Told under the lock, so that comments arrive in the order of their numbers.
         let mut chat = room.chat().lock();
-        let comment = chat.comments.add(comment);
+        let texts = [comment.text.as_str(), &comment.name];
+        chat.moderation.check(speaker, &texts, comment.at)?;
+        chat.moderation.pace(speaker, comment.at)?;
+        let comment = chat.comments.add(comment, client.neighbour);
         self.out.room(room.key(), to_client::COMMENT, &comment);
         Ok(Commented { id: comment.id })
     }
@@ -97,6 +104,8 @@ impl Social {
         );
         let at = unix_millis();
         let mut chat = room.chat().lock();
+        chat.moderation
+            .check(client.speaker(membership), &[&name], at)?;
         let combo = chat.combos.add(giver, kind.id, sent.gift_count, at);
         let gift = Gift {
             room_key: sent.room_key,
@@ -106,6 +115,7 @@ impl Social {
             name,
             combo,
             at,
+            author: Some(membership.author.clone()),
             extra,
         };
         self.out.room(room.key(), to_client::GIFT, &gift);
@@ -113,7 +123,7 @@ impl Social {
     }
 
     /// A room that is not over.
-    fn room(&self, key: &RoomKey) -> Result<Arc<Room>, Refused> {
+    pub(super) fn room(&self, key: &RoomKey) -> Result<Arc<Room>, Refused> {
         let room = self.rooms.find(key).ok_or(Refused::NoSuchRoom)?;
         if room.state() == RoomState::Ended {
             Err(Refused::Ended)
@@ -156,6 +166,7 @@ mod tests {
         let extra = [
             ("host", json!(true)),
             ("id", json!(1)),
+            ("author", json!("ann")),
             ("colour", json!("red")),
         ];
         let extra: Extra = extra
@@ -181,6 +192,7 @@ mod tests {
         let client = Client::new(1, None, false);
         let joined = |name: Option<&str>| Membership {
             key: "r".parse().unwrap(),
+            author: "abc".parse().unwrap(),
             name: name.map(str::to_owned),
             is_host: false,
         };

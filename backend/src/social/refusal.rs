@@ -40,8 +40,33 @@ pub(super) enum Refused {
     TooManyJoined,
     #[error("This is not the room's host token.")]
     NotHost,
-    #[error("Only whoever created the room here may close it.")]
-    NotCreator,
+    #[error("Only the room's host may do this: please join the room with its host token.")]
+    HostOnly,
+    #[error("The host of this room has banned you from its chat. You can still watch.")]
+    Banned,
+    #[error("The host of this room has timed you out: you can write again in a while.")]
+    TimedOut(Duration),
+    #[error("Slow mode is on: please wait a moment between two comments.")]
+    SlowMode(Duration),
+    #[error(
+        "The host of this room does not want one of these words: please say it in another way."
+    )]
+    Word,
+    #[error("This comment is not there any more.")]
+    NoSuchComment,
+    #[error("Nobody in this room has this author id.")]
+    NoSuchAuthor,
+    #[error("This person is neither banned nor timed out.")]
+    NotBanned,
+    #[error("The room's host cannot be banned.")]
+    BansHost,
+    #[error(
+        "There are {} people on the list already: please take somebody off it first.",
+        limits::BANS
+    )]
+    TooManyBans,
+    #[error("At most {} words can be blocked.", limits::WORDS)]
+    TooManyWords,
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
     #[error("Rooms are not created this way on this server: please use the page.")]
@@ -64,7 +89,7 @@ impl Refused {
                 | Self::TooFast(_)
                 | Self::TooManyJoined
                 | Self::NotHost
-                | Self::NotCreator
+                | Self::HostOnly
                 | Self::ExtraTooLarge
         )
     }
@@ -74,7 +99,9 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let retry_after_ms = match refused {
             // Rounded up: whoever waits that long is not refused again.
-            Refused::TooFast(wait) => u64::try_from(wait.as_micros().div_ceil(1_000)).ok(),
+            Refused::TooFast(wait) | Refused::TimedOut(wait) | Refused::SlowMode(wait) => {
+                u64::try_from(wait.as_micros().div_ceil(1_000)).ok()
+            }
             _ => None,
         };
         Self {

@@ -1,6 +1,5 @@
 //! The Socket.IO server.
 
-use std::convert::Infallible;
 use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +19,10 @@ use super::Social;
 use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
+use crate::limits::Strangers;
+use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 
 /// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
 /// ends the connection before the message is in memory.
@@ -66,17 +68,17 @@ impl SocketServer {
     }
 
     /// Starts accepting sockets: the routes, and the handle that ends all connections.
-    pub fn serve(self, rooms: Arc<Registry>) -> (Router, SocketIo) {
+    pub fn serve(self, rooms: Arc<Registry>, strangers: Arc<Strangers>) -> (Router, SocketIo) {
         let social = Arc::new(Social {
             rooms,
+            strangers,
             out: self.broadcast(),
             legacy: self.legacy,
         });
         let count = Arc::new(AtomicU64::new(0));
         // Handlers are attached before the client hears that it is connected: no event is missed.
         let attach = move |socket: SocketRef| {
-            social.attach(&socket, count.fetch_add(1, Ordering::Relaxed));
-            ready(Ok::<(), Infallible>(()))
+            ready(social.attach(&socket, count.fetch_add(1, Ordering::Relaxed)))
         };
         self.io.ns("/", (|| ready(())).with(attach));
         (self.routes, self.io)
@@ -84,23 +86,46 @@ impl SocketServer {
 }
 
 impl Social {
-    fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) {
-        let peer = socket
-            .req_parts()
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>();
+    /// Takes in a socket, unless there are too many from its address.
+    fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) -> Result<(), TooManySockets> {
+        let peer = client_address(socket);
         let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
-        let client = Arc::new(Client::new(number, peer.map(|peer| peer.0), is_from_2016));
+        let client = Arc::new(Client::new(number, peer, is_from_2016));
+        let place = self.strangers.sockets.take(client.stranger());
+        *client.place.lock() = Some(place.map_err(|_| {
+            let refused = TooManySockets(self.strangers.sockets.per_address());
+            tracing::warn!(peer = peer.map(display), "socket refused: {refused}");
+            refused
+        })?);
+        socket.extensions.insert(Arc::clone(&client));
         socket.on_fallback(Dispatch {
             social: Arc::clone(self),
             client: Arc::clone(&client),
+            span: session("socket", client.peer),
         });
         let social = Arc::clone(self);
+        METRICS.sockets.inc();
         socket.on_disconnect(move || {
+            METRICS.sockets.dec();
             social.disconnected(&client);
             ready(())
         });
+        Ok(())
     }
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("There are {0} connections from your address already: please close some of them.")]
+struct TooManySockets(usize);
+
+/// Where a socket comes from, as far as proxies in between are believed.
+fn client_address(socket: &SocketRef) -> Option<SocketAddr> {
+    let peer = socket
+        .req_parts()
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>();
+    peer.map(|peer| peer.0)
 }
 
 /// A request that does not say its Engine.IO version comes from a client of 2016, which spoke version 3.

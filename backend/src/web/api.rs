@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{ConnectInfo, Path, Query, State};
@@ -37,7 +38,16 @@ async fn create(
 ) -> Result<(StatusCode, Json<CreatedRoom>), Problem> {
     auth::creator(web.create_token.as_ref(), &headers, peer)?;
     let Json(RoomTitle { title }) = title?;
-    let (room, secrets) = web.rooms.create(text::check(Field::Title, &title)?)?;
+    let title = text::check(Field::Title, &title)?;
+    let taken = web.strangers.rooms.take(peer.ip(), Instant::now());
+    taken.map_err(|wait| {
+        tracing::warn!(%peer, "refused: too many rooms from this address");
+        Problem::TooMany {
+            what: "rooms",
+            wait,
+        }
+    })?;
+    let (room, secrets) = web.rooms.create(title)?;
     tracing::info!(room = %room.key(), %peer, "room created");
     let stream_key = secrets.stream_key.reveal();
     let base = Base::new(&headers, web.public_url.as_deref(), web.rtmp_port);

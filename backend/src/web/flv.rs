@@ -22,7 +22,7 @@ use crate::media::fanout::Subscription;
 use crate::media::feed::{Feed, Run};
 use crate::media::stage::Tracks;
 use crate::rooms::room::Room;
-use crate::rooms::viewers::Viewer;
+use crate::rooms::viewers::{Protocol, Viewer};
 
 /// What comes behind a room's key in a path.
 const SUFFIX: &str = ".flv";
@@ -53,7 +53,7 @@ fn play(web: &Web, method: &Method, key: &str) -> Result<Response, Problem> {
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let viewer = room.viewers().admit()?.watching();
+        let viewer = room.viewers().admit()?.by(Protocol::Flv).watching();
         Body::from_stream(Playing::new(web, room, viewer).stream())
     };
     let headers = [

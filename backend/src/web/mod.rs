@@ -7,9 +7,14 @@ mod flv;
 mod health;
 mod legacy;
 mod links;
+mod metrics;
+pub mod origins;
 mod page;
 pub mod problem;
+mod security;
+pub mod server;
 pub mod sessions;
+mod strangers;
 mod whep;
 mod whip;
 
@@ -19,16 +24,18 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
+use crate::limits::Strangers;
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
 use crate::webrtc::Server;
+use origins::Origins;
 use problem::Problem;
 use sessions::Sessions;
 
@@ -46,6 +53,10 @@ pub struct Web {
     pub flv: Arc<Feeds<TagMuxer>>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
+    /// What is counted for each address.
+    pub strangers: Arc<Strangers>,
+    /// Whose pages may do what.
+    pub origins: Origins,
     /// Who may create rooms; everybody, if there is none.
     pub create_token: Option<Token>,
     /// Where people reach this server, if it is not where their requests say.
@@ -67,20 +78,34 @@ impl Web {
         // RFC 9725 section 4.2: OPTIONS says what may be posted. CORS answers it, so this lies around it.
         let accept_post =
             SetResponseHeaderLayer::if_not_present(exchange::ACCEPT_POST, exchange::SDP);
-        let sessions = refuse_other_methods(whip::routes().merge(whep::routes()));
+        let sessions = refuse_other_methods(whip::routes().merge(whep::routes()))
+            .layer(from_fn_with_state(self.clone(), strangers::sessions))
+            .layer(from_fn_with_state(self.clone(), strangers::secrets));
         let others = api::routes()
             .merge(health::routes())
+            .merge(metrics::routes())
             .merge(legacy)
             .route("/healthz", get("ok"));
         Router::new()
-            .merge(sessions.layer(cors()).layer(accept_post))
-            .merge(refuse_other_methods(others).layer(cors()))
+            .merge(sessions.layer(cors(Any)).layer(accept_post))
+            .merge(
+                refuse_other_methods(others)
+                    .layer(from_fn_with_state(self.clone(), strangers::secrets))
+                    .layer(cors(self.origins.clone().may_read())),
+            )
             .with_state(self.clone())
-            .merge(socket_io.layer(cors()))
+            .merge(
+                socket_io
+                    .layer(from_fn_with_state(self.clone(), origins::only_welcome))
+                    .layer(cors(self.origins.clone().may_connect())),
+            )
             .merge(refuse_other_methods(page::routes()))
             .layer(from_fn_with_state(self, flv::intercept))
             .fallback(async || Problem::NoSuchPage)
             .layer(DefaultBodyLimit::max(BODY_BYTES))
+            .layer(from_fn(strangers::in_time))
+            .layer(from_fn(security::headers))
+            .layer(from_fn(metrics::count))
     }
 }
 
@@ -89,11 +114,12 @@ fn refuse_other_methods<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> 
     routes.method_not_allowed_fallback(async || Problem::MethodNotAllowed)
 }
 
-/// Pages of other sites may use the API: it knows no cookies, only secrets that they have to be given.
-fn cors() -> CorsLayer {
+/// Pages of other sites may publish and watch: there are no cookies, only secrets that they have to be
+/// given. What else they may do, [`origins`] says.
+fn cors(origins: impl Into<AllowOrigin>) -> CorsLayer {
     const IF_MATCH: HeaderName = header::IF_MATCH;
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IF_MATCH])
         .expose_headers([LOCATION, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, header::LINK])

@@ -85,6 +85,22 @@ pub enum Problem {
     /// 412.
     #[error("The ETag in 'If-Match' is not the session's.")]
     PreconditionFailed,
+    /// 429.
+    #[error("Too many {what} from your address: please try again in {} s.", whole_seconds(*wait))]
+    TooMany {
+        /// What there are too many of.
+        what: &'static str,
+        /// When there may be one more.
+        wait: Duration,
+    },
+    /// 403.
+    #[error(
+        "Pages of {0} may not do this: the operator of this server can allow it with --allowed-origin."
+    )]
+    ForeignOrigin(String),
+    /// 408.
+    #[error("The request took too long.")]
+    TooSlow,
     /// 422.
     #[error("ICE restarts are not supported: please end this session and begin a new one.")]
     IceRestart,
@@ -108,15 +124,22 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Closed(_) => StatusCode::GONE,
-            Self::Offer(OfferError::NoCommonCodec(_)) => StatusCode::NOT_ACCEPTABLE,
+            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
+                StatusCode::NOT_ACCEPTABLE
+            }
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Offer(_) | Self::NotText => StatusCode::BAD_REQUEST,
             Self::WrongType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotLive => StatusCode::CONFLICT,
-            Self::NotAllowed(NotAllowed::TooMany) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotAllowed(NotAllowed::TooMany | NotAllowed::ServerFull) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NotAllowed(NotAllowed::Closed(_)) => StatusCode::GONE,
             Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NoSuchSession => StatusCode::NOT_FOUND,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::IceRestart => StatusCode::UNPROCESSABLE_ENTITY,
@@ -124,16 +147,26 @@ impl Problem {
     }
 
     /// When it is worth trying again, if it is.
-    const fn retry_after(&self) -> Option<Duration> {
+    fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
             Self::Full(_)
             | Self::NotAllowed(NotAllowed::TooMany)
             | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
+            Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
+            Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),
             Self::NotLive => Some(Duration::from_secs(2)),
             _ => None,
         }
     }
+}
+
+/// Rounded up: whoever waits that long is not refused again.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis()
+        .div_ceil(1_000)
+        .try_into()
+        .unwrap_or(u64::MAX)
 }
 
 impl IntoResponse for Problem {

@@ -10,6 +10,7 @@ use axum::response::Response;
 use axum::routing::{patch, post};
 use shared::room::{Room as View, RoomState};
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use super::Web;
 use super::api::Key;
@@ -17,8 +18,9 @@ use super::exchange::{self, Body, SessionPath};
 use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use crate::rooms::room::Room;
-use crate::rooms::viewers::Seat;
-use crate::webrtc::Session;
+use crate::rooms::viewers::{Protocol, Seat};
+use crate::session_span;
+use crate::webrtc::{End, Session};
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()
@@ -38,8 +40,10 @@ async fn watch(
     if room.state() != RoomState::Live {
         return Err(Problem::NotLive);
     }
-    let seat = room.viewers().admit()?;
-    let answer = web.webrtc.watch(&offer, room.stage()).await?;
+    let seat = room.viewers().admit()?.by(Protocol::Whep);
+    let span = session_span::session("whep", Some(peer));
+    let answer = web.webrtc.watch(&offer, room.stage());
+    let answer = answer.instrument(span.clone()).await?;
     let place = web.sessions.enter(Entry {
         role: Role::Viewer,
         room: room.key().clone(),
@@ -48,8 +52,8 @@ async fn watch(
         closer: answer.session.closer(),
     });
     let address = format!("/whep/{}/{}", room.key(), place.id());
-    tracing::debug!(room = %room.key(), %peer, "a viewer is connecting");
-    tokio::spawn(tend(answer.session, room, seat, place));
+    span.in_scope(|| tracing::debug!(room = %room.key(), "a viewer is connecting"));
+    tokio::spawn(tend(answer.session, room, peer, seat, place).instrument(span));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 
@@ -77,7 +81,7 @@ async fn trickle(
 
 /// Keeps a viewer's session until it ends or the broadcast does, and counts the viewer meanwhile. The
 /// session ends when this returns.
-async fn tend(mut session: Session, room: Arc<Room>, seat: Seat, _place: Place) {
+async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Seat, _place: Place) {
     let mut changes = room.changes();
     let connected = tokio::select! {
         connected = session.connected() => connected.is_ok(),
@@ -88,7 +92,13 @@ async fn tend(mut session: Session, room: Arc<Room>, seat: Seat, _place: Place) 
     }
     let _viewer = seat.watching();
     tokio::select! {
-        _ = session.ended() => {}
+        end = session.ended() => match end {
+            End::BFrames => tracing::info!(
+                room = %room.key(), %peer,
+                "a viewer's session ends: the room sends B-frames now, which browsers cannot show"
+            ),
+            end => tracing::debug!(room = %room.key(), %peer, ?end, "a viewer's session ends"),
+        },
         () = over(&mut changes) => {}
     }
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{patch, post};
 use shared::room::Ingest;
+use tracing::Instrument;
 
 use super::api::Key;
 use super::exchange::{self, Body, SessionPath};
@@ -16,6 +17,7 @@ use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
 use super::{Web, auth};
 use crate::rooms::publishing::Admission;
+use crate::session_span;
 use crate::webrtc::{End, Session};
 
 pub(super) fn routes() -> Router<Web> {
@@ -34,7 +36,9 @@ async fn publish(
     let room = web.room(key)?;
     let admission = auth::publisher(&room, &headers, peer)?;
     let offer = exchange::read_offer(&headers, body)?;
-    let answer = web.webrtc.publish(&offer, room.stage()).await?;
+    let span = session_span::session("whip", Some(peer));
+    let answer = web.webrtc.publish(&offer, room.stage());
+    let answer = answer.instrument(span.clone()).await?;
     let place = web.sessions.enter(Entry {
         role: Role::Publisher,
         room: room.key().clone(),
@@ -43,8 +47,8 @@ async fn publish(
         closer: answer.session.closer(),
     });
     let address = format!("/whip/{}/{}", room.key(), place.id());
-    tracing::info!(room = %room.key(), %peer, "a publisher is connecting");
-    tokio::spawn(tend(answer.session, admission, place));
+    span.in_scope(|| tracing::info!(room = %room.key(), "a publisher is connecting"));
+    tokio::spawn(tend(answer.session, admission, place).instrument(span));
     Ok(exchange::created(&address, &answer.etag, answer.sdp))
 }
 
@@ -98,8 +102,13 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         return;
     };
     tracing::info!(room = %room.key(), "live by WHIP");
+    let mut ceiling = admission.ceiling();
     let end = tokio::select! {
         end = session.ended() => Some(end),
+        too_much = ceiling.exceeded() => {
+            tracing::warn!(room = %room.key(), "a WHIP publisher is ended: {too_much}");
+            None
+        }
         () = admission.revoked() => None,
     };
     tracing::info!(room = %room.key(), ?end, "no longer live by this publisher");
@@ -107,6 +116,6 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         Some(End::Closed) => on_air.stop(),
         Some(End::TakenOver) => on_air.hand_over(),
         // Whoever has the new stream key may resume.
-        Some(End::Lost | End::Unfit) | None => drop(on_air),
+        Some(End::Lost | End::Unfit | End::BFrames) | None => drop(on_air),
     }
 }

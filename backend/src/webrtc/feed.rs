@@ -10,8 +10,9 @@ use tokio::task::AbortHandle;
 
 use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 use super::packetizer::payloads;
-use crate::media::access_unit::{AccessUnit, TrackKind};
+use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
+use crate::media::rendition::Rendition;
 use crate::media::stage::Stage;
 use crate::media::time::MediaTime;
 
@@ -114,18 +115,22 @@ impl History {
 pub(super) struct Feed {
     units: Arc<Fanout<RtpUnit>>,
     history: Arc<RwLock<History>>,
+    /// Held so that sound is in Opus.
+    _rendition: Arc<Rendition>,
     task: AbortHandle,
 }
 
 impl Feed {
     fn new(stage: &Stage) -> Self {
         let units = Arc::new(Fanout::new(Limits::default()));
-        let source = stage.subscribe(Start::Newest { max_age: MAX_AGE });
+        let rendition = stage.rendition(AudioCodec::Opus);
+        let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
         let history = Arc::default();
         let task = tokio::spawn(run(source, Arc::clone(&units), Arc::clone(&history)));
         Self {
             units,
             history,
+            _rendition: rendition,
             task: task.abort_handle(),
         }
     }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 pub use self::engine::{Counts, Metrics};
@@ -32,6 +33,8 @@ use self::peer::{Ground, Peer, internal, random_text};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
+use crate::media::access_unit::AudioCodec;
+use crate::media::rendition::formats_in;
 use crate::media::stage::{Formats, Stage, Tracks};
 
 /// Where the server listens and where it says it does.
@@ -142,7 +145,8 @@ impl Server {
             Ok(sdp) => {
                 let (session, reporter) = session::new(&self.alive);
                 let etag = peer.ufrag.clone();
-                tokio::spawn(ingest::serve(peer, tracks, Arc::clone(stage), reporter));
+                let serving = ingest::serve(peer, tracks, Arc::clone(stage), reporter);
+                tokio::spawn(serving.in_current_span());
                 Ok(Answer { sdp, etag, session })
             }
             Err(error) => {
@@ -159,7 +163,7 @@ impl Server {
     pub async fn watch(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
         let offer = Offer::parse(offer)?;
         offer.check_setup()?;
-        let formats = stage.formats().borrow().clone();
+        let formats = formats_in(AudioCodec::Opus, &stage.formats().borrow());
         let tracks = offer.watches(&formats)?;
         let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());
         codecs.h264 = codecs.h264.filter(|_| tracks.video);

@@ -22,6 +22,12 @@ pub enum OfferError {
     /// Those who watch already come first.
     #[error("The server is busy with the viewers it has: please try again in a moment.")]
     Busy,
+    /// It wants a picture that browsers cannot show over WebRTC.
+    #[error(
+        "This broadcast cannot be watched over WebRTC now, because its encoder sends B-frames: its \
+         broadcaster has to switch them off (x264: keyint=60 bframes=0)."
+    )]
+    BFrames,
     /// Something failed on our side.
     #[error("The server could not set up the connection: please try again. ({0})")]
     Internal(String),
@@ -183,7 +189,7 @@ impl Offer {
     ///
     /// # Errors
     /// [`OfferError::Direction`] if it does not receive, [`OfferError::NoCommonCodec`] if it could not
-    /// decode what the room sends.
+    /// decode what the room sends, [`OfferError::BFrames`] if nobody could over WebRTC.
     pub(super) fn watches(&self, formats: &Formats) -> Result<Tracks, OfferError> {
         if !self.sections.iter().all(|section| section.receives) {
             return Err(OfferError::Direction(
@@ -206,6 +212,9 @@ impl Offer {
             return Err(OfferError::NoCommonCodec(sends));
         }
         self.check_codecs(tracks, &sends)?;
+        if tracks.video && formats.b_frames {
+            return Err(OfferError::BFrames);
+        }
         Ok(tracks)
     }
 
@@ -482,6 +491,29 @@ pub(super) mod tests {
         assert_eq!(
             error.to_string(),
             "The offer has no codec in common with us: this room sends H.264 (64001f) and Opus."
+        );
+    }
+
+    #[test]
+    fn a_picture_with_b_frames_is_refused_and_its_sound_is_not() {
+        let b_frames = Formats {
+            b_frames: true,
+            ..formats()
+        };
+        let both = Offer::parse(&offer("recvonly")).unwrap();
+        let error = both.watches(&b_frames).unwrap_err().to_string();
+        assert!(
+            error.contains("B-frames") && error.contains("bframes=0"),
+            "{error}"
+        );
+        let sound = offer("recvonly").replace("m=video 9", "m=video 0");
+        let tracks = Offer::parse(&sound).unwrap().watches(&b_frames);
+        assert_eq!(
+            tracks,
+            Ok(Tracks {
+                video: false,
+                audio: true
+            })
         );
     }
 

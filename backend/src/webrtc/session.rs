@@ -14,6 +14,8 @@ pub enum End {
     TakenOver,
     /// The viewer's path does not carry the stream, not even its keyframes.
     Unfit,
+    /// The picture of the room has B-frames now, which browsers cannot show over WebRTC.
+    BFrames,
 }
 
 /// Where a session is in its life.

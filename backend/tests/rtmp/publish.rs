@@ -1,8 +1,11 @@
 //! Encoders publish.
 
+use std::time::Duration;
+
 use golive::flv::TagType;
 use golive::flv::amf0::{Value, object};
 use shared::room::{Ingest, RoomState};
+use tokio::time::timeout;
 
 use crate::client::RtmpClient;
 use crate::stream_key;
@@ -52,6 +55,47 @@ async fn a_wrong_stream_key_is_told_in_words_and_disturbs_nobody() {
     intruder.is_cut().await;
     encoder.second(1_000).await;
     assert_eq!(server.room(&made).await.state, RoomState::Live);
+}
+
+#[tokio::test]
+async fn who_tries_stream_keys_is_soon_not_told_any_more_which_is_right() {
+    let server = Server::start_with(&["--wrong-secrets-per-minute", "2"]).await;
+    let made = server.create_room("r").await;
+    let wrong = format!("{}?key=wrong", made.room.key);
+    for _ in 0..2 {
+        let (_, description) = RtmpClient::publish(&server, &wrong).await.status().await;
+        assert!(description.contains("wrong stream key"), "{description}");
+    }
+    let mut right = RtmpClient::publish(&server, stream_key(&made)).await;
+    let (code, description) = right.status().await;
+    assert_eq!(code, "NetStream.Publish.BadName");
+    assert!(
+        description.contains("too many wrong stream keys"),
+        "{description}"
+    );
+}
+
+#[tokio::test]
+async fn an_encoder_that_sends_more_than_it_may_is_told_so_and_ended() {
+    let server = Server::start_with(&["--max-bitrate", "1"]).await;
+    let made = server.create_room("r").await;
+    let mut encoder = RtmpClient::on_air(&server, stream_key(&made)).await;
+    let mut time = 0;
+    let (code, description) = loop {
+        encoder.second(time).await;
+        time += 1_000;
+        let told = timeout(Duration::from_millis(300), encoder.status()).await;
+        if let Ok(told) = told {
+            break told;
+        }
+        assert!(time < 200_000, "nothing is said");
+    };
+    assert_eq!(code, "NetStream.Publish.BadName");
+    assert!(
+        description.contains("this server takes 1: please set a lower"),
+        "{description}"
+    );
+    server.state_becomes(&made, RoomState::Reconnecting).await;
 }
 
 #[tokio::test]

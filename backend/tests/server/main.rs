@@ -2,13 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod acme;
 mod api;
 mod health;
+mod ipv6;
+mod metrics;
+mod moderation;
+mod moderation_limits;
 mod page;
+mod security;
 mod sessions;
 mod social;
 mod social_limits;
+mod strangers;
 mod support;
+mod tls;
 #[path = "../webrtc/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of WebRTC")]
 mod webrtc_client;

@@ -1,7 +1,7 @@
 //! A server for a test, and clients of it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::Parser;
@@ -12,10 +12,11 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use shared::api::{CreatedRoom, Problem};
 use shared::room::{Room, RoomState};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
 /// Long enough for anything that is going to happen.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
@@ -34,28 +35,52 @@ impl Server {
     }
 
     pub(crate) async fn start_with(flags: &[&str]) -> Self {
-        let ports = [
-            "golive",
-            "--http",
-            "127.0.0.1:0",
-            "--webrtc",
-            "127.0.0.1:0",
-            "--rtmp",
-            "127.0.0.1:0",
-        ];
-        let config = Config::try_parse_from([&ports, flags].concat()).unwrap();
         Self {
-            app: App::start(config).await.unwrap(),
+            app: App::start(config(flags)).await.unwrap(),
             http: Client::new(),
         }
     }
 
+    /// A server on free ports of this address.
+    pub(crate) async fn start_at(ip: &str) -> Self {
+        let address = format!("{ip}:0");
+        let flags = [
+            "golive", "--http", &address, "--rtmp", &address, "--webrtc", &address,
+        ];
+        Self {
+            app: App::start(Config::try_parse_from(flags).unwrap())
+                .await
+                .unwrap(),
+            http: Client::new(),
+        }
+    }
+
+    /// What a server says that does not start.
+    pub(crate) async fn refused_start(flags: &[&str]) -> String {
+        let started = App::start(config(flags)).await;
+        started.err().expect("it does not start").to_string()
+    }
+
     pub(crate) fn authority(&self) -> String {
-        self.app.http().to_string()
+        let address = self.app.http();
+        if address.ip().is_unspecified() {
+            format!("localhost:{}", address.port())
+        } else {
+            address.to_string()
+        }
     }
 
     pub(crate) fn rtmp(&self) -> SocketAddr {
         self.app.rtmp()
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.app.http()
+    }
+
+    #[allow(dead_code, reason = "for the tests of faults")]
+    pub(crate) fn webrtc(&self) -> SocketAddr {
+        self.app.webrtc().local_addr()
     }
 
     /// OBS's field "Server".
@@ -125,6 +150,19 @@ impl Server {
     }
 }
 
+fn config(flags: &[&str]) -> Config {
+    let ports = [
+        "golive",
+        "--http",
+        "127.0.0.1:0",
+        "--webrtc",
+        "127.0.0.1:0",
+        "--rtmp",
+        "127.0.0.1:0",
+    ];
+    Config::try_parse_from([&ports, flags].concat()).unwrap()
+}
+
 /// Checks a refusal: its status, its form, and that it says something. Gives its sentence.
 #[track_caller]
 pub(crate) fn refused(response: Response, status: u16) -> impl Future<Output = String> {
@@ -152,22 +190,45 @@ pub(crate) struct Socket {
 impl Socket {
     /// A client of today.
     pub(crate) async fn connect(server: &Server) -> Self {
-        let mut socket = Self::open(server, "EIO=4&transport=websocket").await;
-        socket.send("40").await;
+        Self::connect_from(server, "127.0.0.1").await
+    }
+
+    /// The same, from an address of the client's choice: one of this machine's own, or one that a
+    /// proxy tells of.
+    pub(crate) async fn connect_from(server: &Server, from: &str) -> Self {
+        let mut socket = Self::dial(server, from).await;
         socket.opened().await;
+        socket
+    }
+
+    /// The same, but whether it is let in is not known yet.
+    pub(crate) async fn dial(server: &Server, from: &str) -> Self {
+        let mut socket = Self::open(server, from, "EIO=4&transport=websocket").await;
+        socket.send("40").await;
         socket
     }
 
     /// A client of 2016, which does not say what it speaks.
     pub(crate) async fn connect_2016(server: &Server) -> Self {
-        let mut socket = Self::open(server, "transport=websocket").await;
+        let mut socket = Self::open(server, "127.0.0.1", "transport=websocket").await;
         socket.opened().await;
         socket
     }
 
-    async fn open(server: &Server, query: &str) -> Self {
+    async fn open(server: &Server, from: &str, query: &str) -> Self {
         let url = format!("ws://{}/socket.io/?{query}", server.authority());
-        let (stream, _) = connect_async(url).await.unwrap();
+        let mut request = url.into_client_request().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        let address: IpAddr = from.parse().unwrap();
+        if address.is_ipv4() && address.is_loopback() {
+            socket.bind(SocketAddr::new(address, 0)).unwrap();
+        } else {
+            let headers = request.headers_mut();
+            headers.insert("x-forwarded-for", from.parse().unwrap());
+        }
+        let stream = socket.connect(server.app.http()).await.unwrap();
+        let stream = MaybeTlsStream::Plain(stream);
+        let (stream, _) = client_async(request, stream).await.unwrap();
         Self {
             stream,
             events: VecDeque::new(),

@@ -104,7 +104,7 @@ fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
 }
 
 impl Client {
-    async fn new() -> Self {
+    async fn new(address: &'static str) -> Self {
         let mut engine = MediaEngine::default();
         for (kind, payload_type) in [(RtpCodecKind::Video, H264), (RtpCodecKind::Audio, OPUS)] {
             let rtp_codec = codec(kind);
@@ -131,7 +131,7 @@ impl Client {
                 packets,
             }))
             .with_runtime(Arc::new(TokioRuntime))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .with_udp_addrs(vec![address])
             .build()
             .await
             .unwrap();
@@ -148,7 +148,12 @@ impl Client {
 
     /// A client that is going to send a picture and sound.
     pub(crate) async fn publisher() -> Self {
-        let mut client = Self::new().await;
+        Self::publisher_at("127.0.0.1:0").await
+    }
+
+    /// The same, with this address.
+    pub(crate) async fn publisher_at(address: &'static str) -> Self {
+        let mut client = Self::new(address).await;
         client.video = Some(client.add_track(RtpCodecKind::Video, 0x11).await);
         client.audio = Some(client.add_track(RtpCodecKind::Audio, 0x22).await);
         client
@@ -156,7 +161,12 @@ impl Client {
 
     /// A client that is going to receive both.
     pub(crate) async fn viewer() -> Self {
-        let client = Self::new().await;
+        Self::viewer_at("127.0.0.1:0").await
+    }
+
+    /// The same, with this address.
+    pub(crate) async fn viewer_at(address: &'static str) -> Self {
+        let client = Self::new(address).await;
         for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
             let init = RTCRtpTransceiverInit {
                 direction: RTCRtpTransceiverDirection::Recvonly,

@@ -7,9 +7,13 @@ mod client;
 use std::sync::Arc;
 use std::time::Duration;
 
-use golive::media::access_unit::{AccessUnit, AudioFormat, Format, TrackKind};
+use bytes::Bytes;
+use golive::media::access_unit::{AccessUnit, AudioCodec, AudioFormat, Epoch, Format, TrackKind};
+use golive::media::audio::Transcoder;
 use golive::media::fanout::{Start, Subscription};
-use golive::media::stage::{Stage, Tracks};
+use golive::media::h264::VideoFormat;
+use golive::media::stage::{NewUnit, Stage, Tracks};
+use golive::media::time::MediaTime;
 use golive::webrtc::{Config, End, OfferError, Server, Session};
 use rtc::rtp;
 use tokio::time::timeout;
@@ -170,6 +174,105 @@ async fn a_viewer_comes_again_when_the_room_gets_a_picture() {
         End::Lost,
         "only a new session can carry the picture"
     );
+}
+
+/// So much silence in AAC, as an encoder would send it.
+fn aac(seconds: i64) -> Vec<AccessUnit> {
+    let mut encoder = Transcoder::new(AudioCodec::Aac);
+    let packet = |at: i64| AccessUnit {
+        epoch: Epoch(1),
+        format: Format::Audio(AudioFormat::Opus { channels: 2 }),
+        dts: MediaTime::from_micros(at * 20_000),
+        pts: MediaTime::from_micros(at * 20_000),
+        random_access: true,
+        // 20 ms of silence in stereo (RFC 6716 section 3.1).
+        data: Bytes::from_static(&[0xfc, 0xff, 0xfe]),
+    };
+    (0..seconds * 50)
+        .flat_map(|at| encoder.push(&packet(at)))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_of_a_broadcast_with_aac_are_sent_opus() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let publication = stage.publish(Tracks {
+        video: false,
+        audio: true,
+    });
+    let mut sound = aac(30).into_iter();
+    publication.announce(&sound.next().unwrap().format).unwrap();
+    let (mut viewer, _viewing) = view(&server, &stage).await;
+    let broadcast = tokio::spawn(async move {
+        for unit in sound {
+            publication
+                .write(NewUnit {
+                    format: unit.format,
+                    dts: unit.dts,
+                    pts: unit.pts,
+                    keyframe: false,
+                    data: unit.data,
+                })
+                .unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut timestamps = Vec::new();
+    while timestamps.len() < 10 {
+        let packet = timeout(SOON, viewer.packets.recv())
+            .await
+            .unwrap()
+            .unwrap()
+            .1;
+        // One frame a packet (RFC 6716 section 3.1).
+        assert_eq!(packet.payload[0] & 3, 0, "{:02x?}", &packet.payload[..]);
+        timestamps.push((packet.header.sequence_number, packet.header.timestamp));
+    }
+    timestamps.sort_unstable();
+    for pair in timestamps.windows(2) {
+        let (packets, ticks) = (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1);
+        assert_eq!(ticks, u32::from(packets) * 960, "20 ms each");
+    }
+    broadcast.abort();
+}
+
+fn picture(at_ms: i64, shown_after_ms: i64, keyframe: bool) -> NewUnit {
+    let (sps, pps) = (
+        Bytes::from_static(client::SPS),
+        Bytes::from_static(client::PPS),
+    );
+    let dts = MediaTime::from_micros(at_ms * 1_000);
+    NewUnit {
+        format: Format::Video(Arc::new(VideoFormat::parse(sps, pps).unwrap())),
+        dts,
+        pts: dts + MediaTime::from_micros(shown_after_ms * 1_000),
+        keyframe,
+        data: Bytes::from_static(&[0, 0, 0, 1, 0x65]),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b_frames_end_the_sessions_of_viewers_and_refuse_new_ones() {
+    let (server, stage) = (server().await, Arc::new(Stage::default()));
+    let publication = stage.publish(Tracks {
+        video: true,
+        audio: false,
+    });
+    publication.write(picture(0, 0, true)).unwrap();
+    let (_viewer, mut viewing) = view(&server, &stage).await;
+    timeout(SOON, viewing.connected()).await.unwrap().unwrap();
+    publication.write(picture(33, 66, false)).unwrap();
+    assert_eq!(timeout(SOON, viewing.ended()).await.unwrap(), End::BFrames);
+    let offer = Client::viewer().await.offer().await;
+    let refused = server.watch(&offer, &stage).await.unwrap_err();
+    assert_eq!(refused, OfferError::BFrames);
+    is_empty(&server).await;
+    let publication = stage.publish(Tracks {
+        video: true,
+        audio: false,
+    });
+    publication.write(picture(0, 0, true)).unwrap();
+    assert!(server.watch(&offer, &stage).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

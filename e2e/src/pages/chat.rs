@@ -24,6 +24,10 @@ impl<'a> Chat<'a> {
         Self { browser }
     }
 
+    pub(super) const fn browser(&self) -> &'a Browser {
+        self.browser
+    }
+
     /// Says something under the name that the page has.
     pub async fn say(&self, text: &str) -> Result<()> {
         self.browser.fill("composer", text).await?;

@@ -4,9 +4,10 @@ use gloo_events::EventListener;
 use leptos::html::Div;
 use leptos::prelude::*;
 
+use super::comment::CommentLine;
+use super::comment_tools::{Desk, Outcome};
 use super::icon::{Glyph, Icon};
 use crate::logic::chat_log::ChatLog;
-use crate::logic::poster;
 use crate::realtime::RoomFeed;
 
 /// How far from its end the list still counts as scrolled to it, in CSS pixels.
@@ -19,6 +20,7 @@ pub fn Chat(
     feed: RoomFeed,
 ) -> impl IntoView {
     let log = NodeRef::<Div>::new();
+    let desk = Desk::new(feed, log);
     let scroll_to_end = move || {
         if let Some(log) = log.get_untracked() {
             log.set_scroll_top(log.scroll_height());
@@ -29,6 +31,7 @@ pub fn Chat(
             .chat
             .try_with_untracked(ChatLog::following)
             .unwrap_or(false)
+            && !desk.holds_still()
         {
             scroll_to_end();
         }
@@ -46,7 +49,7 @@ pub fn Chat(
             return;
         };
         let left = log.scroll_height() - log.scroll_top() - log.client_height();
-        let at_the_end = left < NEAR_THE_END;
+        let at_the_end = left < NEAR_THE_END && !desk.holds_still();
         if feed.chat.with_untracked(ChatLog::following) != at_the_end {
             feed.chat.update(|chat| chat.scrolled(at_the_end));
         }
@@ -73,6 +76,7 @@ pub fn Chat(
                 tabindex="0"
                 node_ref=log
                 on:scroll=scrolled
+                on:keydown=move |event| desk.key(&event)
             >
                 <Show when=move || empty.get()>
                     <p class="chat-empty">"Nobody has said anything yet. Say hello!"</p>
@@ -80,29 +84,10 @@ pub fn Chat(
                 <For
                     each=move || feed.chat.with(|chat| chat.comments().cloned().collect::<Vec<_>>())
                     key=|comment| comment.id
-                    children=|comment| {
-                        let hue = poster::hue(&comment.name, poster::ANY).to_string();
-                        view! {
-                            <p class="comment" data-test="comment" class:by-host=comment.host>
-                                <span
-                                    class="comment-name"
-                                    data-test="comment-name"
-                                    style=("--hue", hue)
-                                >
-                                    {comment.name}
-                                </span>
-                                {comment
-                                    .host
-                                    .then(|| view! { <span class="host-badge">"Host"</span> })}
-                                " "
-                                <span class="comment-text" data-test="comment-text">
-                                    {comment.text}
-                                </span>
-                            </p>
-                        }
-                    }
+                    children=move |comment| view! { <CommentLine comment desk /> }
                 />
             </div>
+            <Outcome desk />
             <Show when=move || { unseen.get() > 0 }>
                 <button type="button" class="pill" on:click=show_newest>
                     <Icon glyph=Glyph::ArrowDown />

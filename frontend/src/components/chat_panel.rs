@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::chat::Chat;
 use super::composer::Composer;
+use super::pinned::PinnedComment;
 use crate::realtime::RoomFeed;
 
 /// What people say, and where one says it.
@@ -24,6 +25,7 @@ pub fn ChatPanel(
                     <span class="chat-offline" role="status">"Reconnecting…"</span>
                 </Show>
             </h2>
+            <PinnedComment feed />
             <Chat feed />
             <Composer feed host />
         </section>

@@ -11,19 +11,12 @@ use shared::text::{self, Field};
 use super::gift_tray::GiftTray;
 use super::icon::{Glyph, Icon};
 use crate::clock;
-use crate::logic::number;
-use crate::realtime::RoomFeed;
+use crate::logic::{moderation, number};
+use crate::realtime::{RoomFeed, Rules};
 use crate::storage;
 
 /// Characters that are left when the counter appears.
 const COUNTER_FROM: usize = 50;
-
-/// A refusal on show, and until when to wait.
-#[derive(Clone, PartialEq, Eq)]
-struct Refused {
-    sentence: String,
-    until: Option<u64>,
-}
 
 /// The name, the comment and, for viewers, likes and gifts.
 #[component]
@@ -40,28 +33,29 @@ pub fn Composer(
         RwSignal::new(storage::get(storage::NAME).unwrap_or_else(|| default_name.to_owned()));
     let draft = RwSignal::new(String::new());
     let sending = RwSignal::new(false);
-    let refused = RwSignal::new(None::<Refused>);
+    let refused = RwSignal::new(None::<String>);
+    let wait_until = RwSignal::new(0);
     let clear_refusal = StoredValue::new_local(None::<Timeout>);
     let tray_is_open = RwSignal::new(false);
     let input = NodeRef::<Input>::new();
 
     let refuse = move |refusal: Refusal| {
-        let until = refusal.retry_after_ms.map(|ms| clock::server_now() + ms);
-        refused.try_set(Some(Refused {
-            sentence: refusal.error,
-            until,
-        }));
-        let shown_for = refusal.retry_after_ms.unwrap_or(0).max(5_000);
+        if let Some(wait) = refusal.retry_after_ms {
+            wait_until.try_set(clock::server_now() + wait);
+        }
+        refused.try_set(Some(refusal.error));
+        let shown_for = refusal.retry_after_ms.unwrap_or(0).clamp(5_000, 15_000);
         let clear = Timeout::new(u32::try_from(shown_for).unwrap_or(u32::MAX), move || {
             refused.try_set(None);
         });
         clear_refusal.try_set_value(Some(clear));
     };
     let wait_seconds = Memo::new(move |_| {
-        let until = refused.with(|refused| refused.as_ref()?.until)?;
-        let left = until.saturating_sub(ticker.now());
+        let left = wait_until.get().saturating_sub(ticker.now());
         (left > 0).then(|| left.div_ceil(1_000))
     });
+    let silenced = Memo::new(move |_| silence_now(feed.rules, ticker));
+    let is_silenced = Memo::new(move |_| silenced.with(Option::is_some));
 
     let rename = move |event| {
         let typed = event_target_value(&event);
@@ -75,7 +69,7 @@ pub fn Composer(
 
     let send = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        if sending.get_untracked() {
+        if sending.get_untracked() || is_silenced.get_untracked() {
             return;
         }
         let typed = draft.get_untracked();
@@ -94,6 +88,16 @@ pub fn Composer(
             Err(text::TextError::Empty(_)) => None,
             Err(error) => return refuse(refusal(error)),
         };
+        let wait = wait_until
+            .get_untracked()
+            .saturating_sub(clock::server_now());
+        if wait > 0 {
+            let seconds = wait.div_ceil(1_000);
+            return refuse(Refusal {
+                error: format!("Not sent yet: please wait {seconds} s. Your message stays here."),
+                retry_after_ms: Some(wait),
+            });
+        }
         sending.set(true);
         spawn_local(async move {
             let result = feed.say(said, by).await;
@@ -101,6 +105,9 @@ pub fn Composer(
             match result {
                 Ok(()) => {
                     refused.try_set(None);
+                    if let Some(seconds) = untrack(|| feed.rules.wait_seconds()) {
+                        wait_until.try_set(clock::server_now() + u64::from(seconds) * 1_000);
+                    }
                     // Unless the person went on typing meanwhile.
                     draft.try_update(|draft| {
                         if *draft == typed {
@@ -137,22 +144,23 @@ pub fn Composer(
 
     view! {
         <form class="composer" on:submit=send on:keydown=close_on_escape>
-            <Show when=move || tray_is_open.get()>
+            <Show when=move || tray_is_open.get() && !is_silenced.get()>
                 <GiftTray on_give=give />
             </Show>
             <div role="alert">
                 {move || {
                     refused
                         .get()
-                        .map(|refused| {
+                        .map(|sentence| {
                             view! {
                                 <p class="note small" data-test="composer-error">
-                                    {refused.sentence}
+                                    {sentence}
                                 </p>
                             }
                         })
                 }}
             </div>
+            <Standing rules=feed.rules silenced />
             <label class="name-field">
                 <span>"Chatting as"</span>
                 <input
@@ -171,7 +179,10 @@ pub fn Composer(
                         type="text"
                         data-test="composer"
                         aria-label="Comment"
-                        placeholder="Say something"
+                        placeholder=move || {
+                            if is_silenced.get() { "You cannot write here" } else { "Say something" }
+                        }
+                        disabled=is_silenced
                         autocomplete="off"
                         enterkeyhint="send"
                         node_ref=input
@@ -195,6 +206,7 @@ pub fn Composer(
                         data-test="send"
                         aria-label="Send"
                         aria-disabled=move || wait_seconds.get().is_some().to_string()
+                        disabled=is_silenced
                     >
                         {move || match wait_seconds.get() {
                             Some(seconds) => view! { <span>{seconds} "s"</span> }.into_any(),
@@ -211,6 +223,7 @@ pub fn Composer(
                                 data-test="gift-open"
                                 aria-label="Gifts"
                                 aria-expanded=move || tray_is_open.get().to_string()
+                                disabled=is_silenced
                                 on:click=move |_| tray_is_open.update(|open| *open = !*open)
                             >
                                 <Icon glyph=Glyph::Gift />
@@ -231,5 +244,38 @@ pub fn Composer(
                     })}
             </div>
         </form>
+    }
+}
+
+/// Why this person may not speak now, and for how long yet.
+fn silence_now(rules: Rules, ticker: clock::Ticker) -> Option<(String, Option<String>)> {
+    let silence = rules.silence.get()?;
+    match silence.until {
+        None => Some((silence.reason, None)),
+        Some(until) => Some((silence.reason, Some(moderation::left(until, ticker.now())?))),
+    }
+}
+
+/// What the host's rules mean for the person who writes here.
+#[component]
+fn Standing(rules: Rules, silenced: Memo<Option<(String, Option<String>)>>) -> impl IntoView {
+    let reason = Memo::new(move |_| silenced.with(|now| Some(now.as_ref()?.0.clone())));
+    let left = move || silenced.with(|now| now.as_ref()?.1.clone());
+    // The clock is beside the region: it would be read out each second.
+    view! {
+        <div class="standing" class:silenced=move || reason.with(Option::is_some)>
+            <div role="status">
+                {move || {
+                    reason.get().map(|reason| view! { <p data-test="silenced">{reason}</p> })
+                }}
+            </div>
+            {move || left().map(|left| view! { <b data-test="silenced-for">{left}</b> })}
+        </div>
+        <Show when=move || rules.slow_mode.get() != 0 && reason.with(Option::is_none)>
+            <p class="slow-mode" data-test="slow-mode">
+                <Icon glyph=Glyph::Clock />
+                {move || format!("Slow mode: a message every {}", moderation::slow_mode(rules.slow_mode.get()))}
+            </p>
+        </Show>
     }
 }

@@ -8,10 +8,13 @@ use leptos::prelude::*;
 pub enum Glyph {
     ArrowDown,
     ArrowLeft,
+    Ban,
     Broadcast,
     Camera,
     CameraOff,
     Check,
+    Clock,
+    Close,
     Collapse,
     Copy,
     Expand,
@@ -22,12 +25,15 @@ pub enum Glyph {
     Mic,
     MicOff,
     Moon,
+    More,
     Pause,
+    Pin,
     Play,
     Refresh,
     Screen,
     Send,
     Sun,
+    Trash,
     Volume,
     VolumeOff,
     Warning,
@@ -39,6 +45,7 @@ impl Glyph {
         match self {
             Self::ArrowDown => "M12 5v14M6 13l6 6 6-6",
             Self::ArrowLeft => "M19 12H5M11 6l-6 6 6 6",
+            Self::Ban => "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM6 6l12 12",
             Self::Broadcast => {
                 "M12 12h.01M8.5 15.5a5 5 0 0 1 0-7M15.5 8.5a5 5 0 0 1 0 7M5.6 18.4a9 9 0 0 1 \
                  0-12.8M18.4 5.6a9 9 0 0 1 0 12.8"
@@ -52,6 +59,8 @@ impl Glyph {
                  1-2-2V8a2 2 0 0 1 2-2M3 3l18 18"
             }
             Self::Check => "M5 12.5l4.5 4.5L19 7",
+            Self::Clock => "M12 20.5a8.5 8.5 0 1 0 0-17 8.5 8.5 0 0 0 0 17zM12 7v5l3.5 2",
+            Self::Close => "M6 6l12 12M18 6 6 18",
             Self::Collapse => "M9 4v5H4M15 4v5h5M9 20v-5H4M15 20v-5h5",
             Self::Copy => {
                 "M9 11a2 2 0 0 1 2-2h7a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2zM15 \
@@ -84,7 +93,12 @@ impl Glyph {
                  4.9M18.3 13a6.5 6.5 0 0 0 .2-1.5M12 18v3M9 21h6M3 3l18 18"
             }
             Self::Moon => "M20 14.2A8.2 8.2 0 0 1 9.8 4a8.2 8.2 0 1 0 10.2 10.2z",
+            Self::More => {
+                "M5 12h.01M12 12h.01M19 12h.01M5.6 12a.6.6 0 1 1-1.2 0 .6.6 0 0 1 1.2 0zM12.6 12a.6.6 0 1 \
+                 1-1.2 0 .6.6 0 0 1 1.2 0zM19.6 12a.6.6 0 1 1-1.2 0 .6.6 0 0 1 1.2 0z"
+            }
             Self::Pause => "M8.5 5v14M15.5 5v14",
+            Self::Pin => "M9 4h6M10 4v6l-3 4h10l-3-4V4M12 14v6",
             Self::Play => {
                 "M7 4.8v14.4a.6.6 0 0 0 .9.5l11.6-7.2a.6.6 0 0 0 0-1L7.9 4.3a.6.6 0 0 0-.9.5z"
             }
@@ -101,6 +115,7 @@ impl Glyph {
                  12h2M5.3 5.3l1.4 1.4M17.3 17.3l1.4 1.4M18.7 5.3l-1.4 \
                  1.4M6.7 17.3l-1.4 1.4"
             }
+            Self::Trash => "M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 12.5h9l1-12.5M10 11v5M14 11v5",
             Self::Volume => {
                 "M4 9.5v5h3.5L12 18.5v-13L7.5 9.5zM15.5 9a4.2 4.2 0 0 1 0 6M18 6.5a7.8 7.8 0 0 1 0 11"
             }

@@ -3,6 +3,8 @@
 pub mod banner;
 pub mod chat;
 pub mod chat_panel;
+pub mod comment;
+pub mod comment_tools;
 pub mod composer;
 pub mod confirm_dialog;
 pub mod copy_field;
@@ -15,6 +17,7 @@ pub mod icon;
 pub mod live_badge;
 pub mod message;
 pub mod mic_meter;
+pub mod pinned;
 pub mod player;
 pub mod player_controls;
 pub mod poster;

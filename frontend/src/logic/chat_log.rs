@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use shared::events::Comment;
+use shared::events::{Comment, RemovedComments};
+use shared::limits::COMMENT_PAGE;
 
 /// Comments in the order of their ids, each once, the oldest forgotten first.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub struct ChatLog {
     comments: VecDeque<Comment>,
     following: bool,
     unseen: usize,
+    /// The newest comment when the reader began to look at older ones.
+    seen_to: u64,
 }
 
 impl Default for ChatLog {
@@ -18,6 +21,7 @@ impl Default for ChatLog {
             comments: VecDeque::new(),
             following: true,
             unseen: 0,
+            seen_to: 0,
         }
     }
 }
@@ -62,8 +66,53 @@ impl ChatLog {
         true
     }
 
+    /// Takes out what was deleted.
+    pub fn remove(&mut self, removed: &RemovedComments) {
+        match removed {
+            RemovedComments::Ids(ids) => self.retain(|comment| !ids.contains(&comment.id)),
+            RemovedComments::Author(author) => {
+                self.retain(|comment| comment.author.as_ref() != Some(author));
+            }
+        }
+    }
+
+    /// The room was joined, perhaps again: `newest` are its newest comments, oldest first. What is kept
+    /// up to number `known_to` and not among them was deleted meanwhile.
+    pub fn joined(&mut self, newest: Vec<Comment>, known_to: u64) {
+        let from = match newest.first() {
+            Some(oldest) if newest.len() >= COMMENT_PAGE => oldest.id,
+            // These are all there are.
+            _ => 0,
+        };
+        let is_there = |id| {
+            newest
+                .binary_search_by_key(&id, |comment| comment.id)
+                .is_ok()
+        };
+        self.retain(|comment| !(from..=known_to).contains(&comment.id) || is_there(comment.id));
+        for comment in newest {
+            self.insert(comment);
+        }
+    }
+
+    /// The number of the newest comment; 0 if there is none.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.comments.back().map_or(0, |comment| comment.id)
+    }
+
+    fn retain(&mut self, wanted: impl Fn(&Comment) -> bool) {
+        let unseen = |comment: &&Comment| comment.id > self.seen_to && !wanted(comment);
+        let gone = self.comments.iter().filter(unseen).count();
+        self.unseen = self.unseen.saturating_sub(gone);
+        self.comments.retain(wanted);
+    }
+
     /// The reader scrolled: to the newest comment (`true`), or away from it.
     pub fn scrolled(&mut self, at_the_end: bool) {
+        if self.following && !at_the_end {
+            self.seen_to = self.newest();
+        }
         self.following = at_the_end;
         if at_the_end {
             self.unseen = 0;
@@ -85,7 +134,21 @@ impl ChatLog {
 
 #[cfg(test)]
 mod tests {
+    use shared::person::AuthorId;
+
     use super::*;
+
+    fn author(name: &str) -> AuthorId {
+        name.parse().unwrap()
+    }
+
+    fn log(ids: impl IntoIterator<Item = u64>) -> ChatLog {
+        let mut log = ChatLog::default();
+        for id in ids {
+            log.insert(comment(id));
+        }
+        log
+    }
 
     fn comment(id: u64) -> Comment {
         Comment {
@@ -95,6 +158,7 @@ mod tests {
             text: format!("comment {id}"),
             at: id,
             host: false,
+            author: Some(author(if id % 2 == 0 { "even" } else { "odd" })),
             extra: Default::default(),
         }
     }
@@ -145,5 +209,44 @@ mod tests {
         assert_eq!(log.unseen(), 2);
         log.scrolled(true);
         assert_eq!(log.unseen(), 0);
+    }
+
+    #[test]
+    fn deleted_comments_disappear_by_number_and_by_author() {
+        let mut log = log(1..=6);
+        log.remove(&RemovedComments::Ids(vec![2, 99]));
+        assert_eq!(ids(&log), [1, 3, 4, 5, 6]);
+        log.remove(&RemovedComments::Author(author("odd")));
+        assert_eq!(ids(&log), [4, 6]);
+    }
+
+    #[test]
+    fn a_new_comment_that_is_deleted_is_not_new_any_more() {
+        let mut log = log(1..=3);
+        log.scrolled(false);
+        log.insert(comment(4));
+        log.insert(comment(5));
+        log.remove(&RemovedComments::Ids(vec![1, 5]));
+        assert_eq!(log.unseen(), 1);
+    }
+
+    #[test]
+    fn what_was_deleted_while_the_connection_was_lost_is_not_shown_again() {
+        let mut log = log([1, 2, 3]);
+        let known_to = log.newest();
+        // Told while the answer was on its way.
+        log.insert(comment(5));
+        log.joined(vec![comment(1), comment(3), comment(4)], known_to);
+        assert_eq!(ids(&log), [1, 3, 4, 5]);
+        log.joined(vec![], 4);
+        assert_eq!(ids(&log), [5]);
+    }
+
+    #[test]
+    fn what_is_older_than_the_newest_page_is_kept_on_joining_again() {
+        let last = COMMENT_PAGE as u64 + 2;
+        let mut log = log(1..=last);
+        log.joined((3..=last).map(comment).collect(), last);
+        assert_eq!(ids(&log), (1..=last).collect::<Vec<_>>());
     }
 }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod hearts;
 pub mod level;
 pub mod likes;
+pub mod moderation;
 pub mod number;
 pub mod poster;
 pub mod publisher;

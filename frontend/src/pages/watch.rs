@@ -19,6 +19,7 @@ use crate::components::site_header::SiteHeader;
 use crate::components::stat::Count;
 use crate::logic::viewer::Phase;
 use crate::realtime::RoomFeed;
+use crate::storage;
 use crate::webrtc::Playback;
 
 /// A phone held sideways: there the chat floats over the picture.
@@ -45,7 +46,8 @@ fn WatchRoom(key: RoomKey) -> impl IntoView {
     // The picture first: its request is on the way before anything is drawn.
     let playback = Playback::open(key.clone());
     let feed = RoomFeed::new();
-    feed.join(key.clone(), None);
+    let host_token = storage::host_secrets(&key).map(|secrets| secrets.host_token);
+    feed.join(key.clone(), host_token);
     let state = Memo::new(move |_| feed.state());
     Effect::new(move |_| {
         if let Some(state) = state.get() {

@@ -2,7 +2,9 @@
 
 mod lobby;
 mod room_feed;
+mod rules;
 mod socket;
 
 pub use lobby::LobbyFeed;
 pub use room_feed::RoomFeed;
+pub use rules::Rules;

@@ -6,11 +6,12 @@ use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::events::{
-    Comment, Commented, Extra, Gift, JoinRoom, Joined, Likes, Nothing, Refusal, SendComment,
-    SendGift, Upvote, to_client, to_server,
+    Action, Comment, Commented, Extra, Gift, JoinRoom, Joined, Likes, Moderate, Nothing, Refusal,
+    Removed, SendComment, SendGift, Upvote, to_client, to_server,
 };
 use shared::room::{Room, RoomKey, RoomState};
 
+use super::rules::Rules;
 use super::socket::Socket;
 use crate::logic::chat_log::ChatLog;
 use crate::logic::gifts::GiftToasts;
@@ -28,6 +29,8 @@ pub struct RoomFeed {
     pub connected: RwSignal<Option<bool>>,
     /// The comments.
     pub chat: RwSignal<ChatLog>,
+    /// What the host has decided about it.
+    pub rules: Rules,
     /// The likes.
     pub likes: RwSignal<LikeCounter>,
     /// The hearts that float now.
@@ -58,6 +61,7 @@ impl RoomFeed {
             room: RwSignal::new(None),
             connected: RwSignal::new(None),
             chat: RwSignal::new(ChatLog::default()),
+            rules: Rules::default(),
             likes: RwSignal::new(LikeCounter::default()),
             hearts: RwSignal::new(HeartField::default()),
             gifts: RwSignal::new(GiftToasts::default()),
@@ -65,8 +69,8 @@ impl RoomFeed {
         }
     }
 
-    /// Joins the room, now and after every loss of the connection. The `host_token` marks what this
-    /// page says as the host's.
+    /// Joins the room, now and after every loss of the connection. The `host_token` makes this page the
+    /// host's.
     pub fn join(self, key: RoomKey, host_token: Option<String>) {
         self.leave();
         let Some(generation) = self.link.try_update_value(|link| {
@@ -103,6 +107,7 @@ impl RoomFeed {
         self.room.try_set(None);
         self.connected.try_set(None);
         self.chat.try_set(ChatLog::default());
+        self.rules.reset();
         self.likes.try_set(LikeCounter::default());
         self.hearts.try_set(HeartField::default());
         self.gifts.try_set(GiftToasts::default());
@@ -119,6 +124,12 @@ impl RoomFeed {
                 self.chat.try_update(|chat| chat.insert(comment));
             }
         });
+        socket.on(to_client::REMOVED, move |removed: Removed| {
+            if self.is_mine(&removed.room_key) {
+                self.chat.try_update(|chat| chat.remove(&removed.comments));
+            }
+        });
+        self.rules.listen(socket, move |key| self.is_mine(key));
         socket.on(to_client::LIKES, move |likes: Likes| {
             if self.is_mine(&likes.room_key) {
                 self.likes_counted(&likes);
@@ -133,7 +144,7 @@ impl RoomFeed {
         let weak = Rc::downgrade(socket);
         socket.on_connect(move || {
             if let Some(socket) = weak.upgrade() {
-                self.announce(&socket);
+                self.announce(&socket, true);
             }
         });
         socket.on_disconnect(move || {
@@ -141,31 +152,46 @@ impl RoomFeed {
         });
     }
 
-    fn announce(self, socket: &Rc<Socket>) {
+    fn announce(self, socket: &Rc<Socket>, as_host: bool) {
         let join = self.link.try_with_value(|link| {
             let (key, host_token) = (link.key.clone()?, link.host_token.clone());
+            let host_token = host_token.filter(|_| as_host);
             Some(JoinRoom::Named {
                 key,
                 name: storage::get(storage::NAME),
                 host_token,
+                session: storage::session(),
             })
         });
         let Some(Some(join)) = join else { return };
+        let is_token_shown = matches!(
+            &join,
+            JoinRoom::Named {
+                host_token: Some(_),
+                ..
+            }
+        );
+        let known_to = self.chat.try_with_untracked(ChatLog::newest).unwrap_or(0);
         let joined = socket.ask::<_, Joined>(to_server::JOIN_ROOM, Some(&join));
+        let weak = Rc::downgrade(socket);
         spawn_local(async move {
             // A refusal is told by the HTTP API as well, where the page asks for the picture.
-            let Ok(joined) = joined.await else { return };
+            let Ok(mut joined) = joined.await else {
+                // But a token that is void must not keep anybody out.
+                if let Some(socket) = weak.upgrade().filter(|_| is_token_shown) {
+                    self.announce(&socket, false);
+                }
+                return;
+            };
             if !self.is_mine(&joined.room.key) {
                 return;
             }
             self.connected.try_set(Some(true));
             self.likes
                 .try_update(|likes| likes.joined(joined.room.likes));
-            self.chat.try_update(|chat| {
-                for comment in joined.comments {
-                    chat.insert(comment);
-                }
-            });
+            self.rules.joined(&mut joined);
+            self.chat
+                .try_update(|chat| chat.joined(joined.comments, known_to));
             self.room.try_set(Some(joined.room));
             self.schedule_flush();
         });
@@ -314,6 +340,19 @@ impl RoomFeed {
         };
         socket
             .ask::<_, Commented>(to_server::COMMENT, Some(&comment))
+            .await
+            .map(|_| ())
+    }
+
+    /// Does what only the host may.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub async fn moderate(self, action: Action) -> Result<(), Refusal> {
+        let (socket, room_key) = self.socket().ok_or_else(not_connected)?;
+        let moderate = Moderate { room_key, action };
+        socket
+            .ask::<_, Nothing>(to_server::MODERATE, Some(&moderate))
             .await
             .map(|_| ())
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use shared::room::{InvalidRoomKey, RoomKey, RoomState};
 use tokio::time::{Instant, sleep};
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::Server;
 use crate::rooms::publishing::{Admission, NotAllowed};
 use crate::rooms::room::Room;
-use crate::rooms::viewers::{Full, Viewer};
+use crate::rooms::viewers::{Full, Protocol, Viewer};
 use crate::rtmp::session::{PlayRequest, PublishRequest};
 
 /// The application that rooms are in.
@@ -30,6 +30,8 @@ pub(super) enum PublishRefused {
     WrongKey(RoomKey),
     #[error("the stream key of room {0} is incomplete: it has the form {0}?key=…")]
     NoKey(RoomKey),
+    #[error("too many wrong stream keys from your address: please try again in {} s", .0.as_secs() + 1)]
+    TooMany(Duration),
     #[error("{0}")]
     Other(NotAllowed),
 }
@@ -67,6 +69,10 @@ pub(super) async fn admit_publisher(
     let key: RoomKey = request.key.parse().map_err(|_| no_room())?;
     let admitted = match &request.secret {
         Some(secret) => {
+            let wrong = &server.strangers.wrong_secrets;
+            wrong
+                .peek(peer.ip(), StdInstant::now())
+                .map_err(PublishRefused::TooMany)?;
             let room = server.rooms.find(&key).ok_or_else(no_room)?;
             Admission::with_key(&room, secret.reveal())
         }
@@ -76,7 +82,14 @@ pub(super) async fn admit_publisher(
         }
     };
     admitted.map_err(|refusal| match refusal {
-        NotAllowed::WrongKey => PublishRefused::WrongKey(key),
+        NotAllowed::WrongKey => {
+            // Those before were counted too: this one is refused either way.
+            let _ = server
+                .strangers
+                .wrong_secrets
+                .take(peer.ip(), StdInstant::now());
+            PublishRefused::WrongKey(key)
+        }
         NotAllowed::NoKey => PublishRefused::NoKey(key),
         other => PublishRefused::Other(other),
     })
@@ -106,6 +119,6 @@ pub(super) fn admit_player(
     if room.state() != RoomState::Live {
         return Err(PlayRefused::NotLive);
     }
-    let viewer = room.viewers().admit()?.watching();
+    let viewer = room.viewers().admit()?.by(Protocol::Rtmp).watching();
     Ok(Audience { room, viewer })
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Server;
 use super::admission::{admit_player, admit_publisher};
+use crate::metrics::METRICS;
 use crate::rtmp::session::{Event, ProtocolError, Session};
 
 /// Time from the connection to the wish to publish or to play: handshakes and commands are short.
@@ -54,7 +55,7 @@ impl Connection {
     }
 
     /// Serves it until it ends.
-    pub(super) async fn serve(mut self, server: &Server, stranger: OwnedSemaphorePermit) {
+    pub(super) async fn serve(mut self, server: &Server, unsettled: OwnedSemaphorePermit) {
         let deadline = Instant::now() + SETTLE;
         let wish = timeout_at(deadline, self.answer_until_event())
             .await
@@ -63,7 +64,7 @@ impl Connection {
             Ok(Event::Publish(request)) => match admit_publisher(server, &request, self.peer).await
             {
                 Ok(admission) => {
-                    drop(stranger);
+                    drop(unsettled);
                     self.buffer.resize(READ, 0);
                     self.publish(admission).await
                 }
@@ -75,7 +76,7 @@ impl Connection {
             },
             Ok(Event::Play(request)) => match admit_player(server, &request) {
                 Ok(audience) => {
-                    drop(stranger);
+                    drop(unsettled);
                     self.play(server, audience).await
                 }
                 Err(refusal) => {
@@ -127,6 +128,7 @@ impl Connection {
         if count == 0 {
             return Err(Over::Closed);
         }
+        METRICS.rtmp.received.inc_by(count as u64);
         let bytes = self.buffer.get(..count).unwrap_or_default();
         Ok(self.session.receive(bytes)?)
     }
@@ -141,6 +143,7 @@ impl Connection {
     pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), Over> {
         if !bytes.is_empty() {
             self.stream.write_all(bytes).await?;
+            METRICS.rtmp.sent.inc_by(bytes.len() as u64);
         }
         Ok(())
     }

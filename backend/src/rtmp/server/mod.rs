@@ -14,15 +14,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::connection::Connection;
 use super::mux::ChunkMuxer;
+use crate::limits::{Places, Strangers};
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
+use crate::session_span::session;
 use crate::tcp;
 
 /// Connections that have not said yet what they want. The port is open to all the world.
-const STRANGERS: usize = 512;
+const UNSETTLED: usize = 1_024;
 /// How long to wait when the system has no more files for connections.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
@@ -33,18 +36,27 @@ pub struct Server {
     feeds: Feeds<ChunkMuxer>,
     /// Whether 2016 clients may publish without a secret.
     legacy: bool,
-    strangers: Arc<Semaphore>,
+    unsettled: Arc<Semaphore>,
+    places: Arc<Places>,
+    strangers: Arc<Strangers>,
 }
 
 impl Server {
-    /// A server of these rooms.
+    /// A server of these rooms, for as many connections as there are places.
     #[must_use]
-    pub fn new(rooms: Arc<Registry>, legacy: bool) -> Arc<Self> {
+    pub fn new(
+        rooms: Arc<Registry>,
+        legacy: bool,
+        places: Arc<Places>,
+        strangers: Arc<Strangers>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             rooms,
             feeds: Feeds::default(),
             legacy,
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            unsettled: Arc::new(Semaphore::new(UNSETTLED)),
+            places,
+            strangers,
         })
     }
 
@@ -55,7 +67,7 @@ impl Server {
             tokio::select! {
                 () = stopping.cancelled() => break,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, &mut connections),
+                    Ok((stream, peer)) => self.admit(stream, tcp::canonical(peer), &mut connections),
                     Err(error) => {
                         tracing::warn!(%error, "an RTMP connection could not be accepted");
                         tokio::time::sleep(ACCEPT_RETRY).await;
@@ -68,7 +80,14 @@ impl Server {
     }
 
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
-        let Ok(stranger) = Arc::clone(&self.strangers).try_acquire_owned() else {
+        let place = match self.places.take(Some(peer.ip())) {
+            Ok(place) => place,
+            Err(error) => {
+                tracing::warn!(%peer, "RTMP connection refused: {error}");
+                return;
+            }
+        };
+        let Ok(unsettled) = Arc::clone(&self.unsettled).try_acquire_owned() else {
             tracing::warn!(%peer, "refused: too many RTMP connections that say nothing");
             return;
         };
@@ -76,9 +95,13 @@ impl Server {
             tracing::debug!(%peer, %error, "preparing an RTMP connection");
         }
         let server = Arc::clone(self);
-        connections.spawn(async move {
-            Connection::new(stream, peer).serve(&server, stranger).await;
-        });
+        let serving = async move {
+            Connection::new(stream, peer)
+                .serve(&server, unsettled)
+                .await;
+            drop(place);
+        };
+        connections.spawn(serving.instrument(session("rtmp", Some(peer))));
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::connection::{Connection, Over};
 use crate::media::stage::{Publication, TakenOver};
-use crate::rooms::publishing::Admission;
+use crate::rooms::publishing::{Admission, TooMuch};
 use crate::rooms::room::OnAir;
 use crate::rtmp::intake::{Intake, Output, Unsupported};
 use crate::rtmp::session::Event;
@@ -28,6 +28,8 @@ enum Ending {
     Revoked,
     /// It sends nothing.
     Silent,
+    /// It sends too much.
+    TooMuch(TooMuch),
     /// What it sends cannot be carried.
     Unsupported(Unsupported),
 }
@@ -45,7 +47,9 @@ impl Connection {
         match ending {
             Ending::Stopped => on_air.map(OnAir::stop),
             Ending::TakenOver => on_air.map(OnAir::hand_over),
-            Ending::Revoked | Ending::Silent | Ending::Unsupported(_) => on_air.map(drop),
+            Ending::Revoked | Ending::Silent | Ending::TooMuch(_) | Ending::Unsupported(_) => {
+                on_air.map(drop)
+            }
         };
         let farewell = match ending {
             Ending::Stopped => None,
@@ -54,6 +58,7 @@ impl Connection {
                 Some("this stream key is no longer valid, or the room was ended".to_owned())
             }
             Ending::Silent => Some("no picture and no sound came for a while".to_owned()),
+            Ending::TooMuch(why) => Some(why.to_string()),
             Ending::Unsupported(why) => Some(why.to_string()),
         };
         let why = farewell.as_deref().unwrap_or("it stopped");
@@ -74,10 +79,12 @@ impl Connection {
         let mut heard = began;
         let mut pings = interval(PING);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ceiling = admission.ceiling();
         loop {
             self.flush().await?;
             let event = tokio::select! {
                 biased;
+                too_much = ceiling.exceeded() => return Ok(Ending::TooMuch(too_much)),
                 () = admission.revoked() => return Ok(Ending::Revoked),
                 () = sleep_until(heard + SILENCE) => return Ok(Ending::Silent),
                 TakenOver = taken_over(broadcast.publication.as_ref()) => return Ok(Ending::TakenOver),

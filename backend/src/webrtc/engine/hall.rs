@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
+use tracing::Span;
 
 use super::batch::Batch;
 use super::metrics::Metrics;
@@ -64,6 +65,8 @@ pub(in crate::webrtc) struct Join {
     pub(super) reporter: Reporter,
     pub(super) registration: Registration,
     pub(super) share: Share,
+    /// The session's, for the log.
+    pub(super) span: Span,
 }
 
 /// What a hall serves.
@@ -92,6 +95,8 @@ struct Member {
     connections: Vec<Connection>,
     missing: Tracks,
     reporter: Reporter,
+    /// The session's, for the log.
+    span: Span,
     _registration: Registration,
     _share: Share,
 }
@@ -164,7 +169,7 @@ impl Hall {
                     self.fan_out(&delivery.unit).await;
                 }
                 changed = self.formats.changed() => match changed {
-                    Ok(()) => self.look_for_tracks().await,
+                    Ok(()) => self.look_at_formats().await,
                     Err(_) => return self.empty().await,
                 },
                 () = sleep_until(tick.into()) => {
@@ -180,7 +185,7 @@ impl Hall {
 
     async fn take(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Join(join) => self.join(*join),
+            Inbound::Join(join) => self.join(*join).await,
             Inbound::Datagram(id, path, datagram) => self.handle(id, path, &datagram).await,
             Inbound::Connected(id, stream) => self.connect(id, stream),
             Inbound::Disconnected(id, path) => {
@@ -196,7 +201,7 @@ impl Hall {
         }
     }
 
-    fn join(&mut self, join: Join) {
+    async fn join(&mut self, join: Join) {
         let member = Member {
             viewer: join.viewer,
             play: Play::Connecting,
@@ -205,10 +210,16 @@ impl Hall {
             missing: join.missing,
             reporter: join.reporter,
             _registration: join.registration,
+            span: join.span,
             _share: join.share,
         };
+        // It may have changed since the offer was answered.
+        let outgrown = member.outgrown(&self.formats.borrow());
         self.members.insert(join.id, Box::new(member));
         self.unsettled = true;
+        if let Some(end) = outgrown {
+            self.leave(join.id, end).await;
+        }
     }
 
     /// Frees what a viewer holds, with a goodbye.
@@ -264,14 +275,14 @@ impl Hall {
         let now = Instant::now();
         let metrics = &self.outlet.metrics;
         let (mut connected, mut wants_keyframe, mut end) = (false, false, None);
-        member
-            .viewer
-            .handle(now, path, datagram, metrics, |event| match event {
-                Event::Connected => connected = true,
-                Event::NeedsKeyframe => wants_keyframe = true,
-                Event::Hopeless => end = Some(End::Unfit),
-                Event::Ended(why) => end = Some(self::end(why)),
-            });
+        let take = |event| match event {
+            Event::Connected => connected = true,
+            Event::NeedsKeyframe => wants_keyframe = true,
+            Event::Hopeless => end = Some(End::Unfit),
+            Event::Ended(why) => end = Some(self::end(why)),
+        };
+        let (span, viewer) = (&member.span, &mut member.viewer);
+        span.in_scope(|| viewer.handle(now, path, datagram, metrics, take));
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
             Metrics::add(&metrics.joined, 1);
@@ -293,15 +304,17 @@ impl Hall {
             Metrics::add(&metrics.retransmissions, count as u64);
             member.send(&self.batch, &self.outlet).await;
         }
-        if connected {
-            self.step(id, now).await;
-        }
         if let Some(end) = end {
             if end == End::Unfit {
                 Metrics::add(&self.outlet.metrics.hopeless, 1);
-                tracing::info!(peer = %path.remote(), "a viewer's path does not carry the stream");
+                let peer = path.remote();
+                member.span.in_scope(|| {
+                    tracing::info!(%peer, "a viewer's path does not carry the stream");
+                });
             }
             self.leave(id, end).await;
+        } else if connected {
+            self.step(id, now).await;
         }
     }
 
@@ -414,26 +427,36 @@ impl Hall {
         }
     }
 
-    /// A viewer that would take a track which the room did not have has to come again: only a new session
-    /// can carry it.
-    async fn look_for_tracks(&mut self) {
+    /// Ends the sessions that can no longer show what the room has become.
+    async fn look_at_formats(&mut self) {
         let formats = self.formats.borrow_and_update().clone();
-        let appears = |missing: Tracks| {
-            (missing.video && formats.video.is_some()) || (missing.audio && formats.audio.is_some())
-        };
         let members = self.members.iter();
-        let again: Vec<_> = members
-            .filter(|(_, member)| appears(member.missing))
-            .map(|(&id, _)| id)
+        let over: Vec<_> = members
+            .filter_map(|(&id, member)| Some((id, member.outgrown(&formats)?)))
             .collect();
-        for id in again {
-            tracing::debug!("the room has a new track: the viewer has to come again");
-            self.leave(id, End::Lost).await;
+        for (id, end) in over {
+            self.leave(id, end).await;
         }
     }
 }
 
 impl Member {
+    /// Whether the room has become what this session cannot show.
+    fn outgrown(&self, formats: &Formats) -> Option<End> {
+        let missing = self.missing;
+        if self.viewer.has_video() && formats.b_frames {
+            return Some(End::BFrames);
+        }
+        let appears = (missing.video && formats.video.is_some())
+            || (missing.audio && formats.audio.is_some());
+        appears.then(|| {
+            self.span.in_scope(|| {
+                tracing::debug!("the room has a new track: the viewer has to come again");
+            });
+            End::Lost
+        })
+    }
+
     fn takes(&self, unit: &RtpUnit) -> bool {
         match self.viewer.diet() {
             Diet::Full => true,

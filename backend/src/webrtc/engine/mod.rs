@@ -15,6 +15,8 @@ mod outlet;
 mod quality;
 mod rtcp;
 mod srtp;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod viewer;
 
@@ -163,6 +165,7 @@ impl Engine {
             reporter,
             registration,
             share: Share::new(&worker.load),
+            span: tracing::Span::current(),
         };
         door.try_send(Inbound::Join(Box::new(join)))
             .map_err(|_| OfferError::Busy)?;

@@ -14,6 +14,7 @@ use webrtc::runtime::Transmit;
 
 use super::batch::Batch;
 use super::metrics::Metrics;
+use crate::metrics::METRICS;
 use crate::webrtc::mux::{MAX_DATAGRAM, Mux, TcpStream};
 
 /// How long a full socket buffer is waited for; then the packets are lost, as they would be further on.
@@ -156,6 +157,7 @@ async fn receive<F: Future<Output = bool>>(
             if buffer.len() < 2 + length {
                 break;
             }
+            METRICS.webrtc.received.inc_by(2 + length as u64);
             let frame = buffer.split_to(2 + length).freeze().slice(2..);
             if !take(frame).await {
                 return Ok(());
@@ -172,6 +174,7 @@ async fn transmit(
     mut waiting: mpsc::Receiver<Bytes>,
 ) -> io::Result<()> {
     while let Some(frames) = waiting.recv().await {
+        METRICS.webrtc.sent.inc_by(frames.len() as u64);
         timeout(WRITE, writer.write_all(&frames))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;

@@ -249,6 +249,11 @@ impl Viewer {
         srtp.protect_rtcp(&compound).ok().map(Into::into)
     }
 
+    /// Whether it is sent the picture.
+    pub(super) const fn has_video(&self) -> bool {
+        self.video.is_some()
+    }
+
     /// What the viewer's path carries.
     pub(super) const fn diet(&self) -> Diet {
         self.quality.diet()

@@ -11,7 +11,7 @@ mod tcp;
 mod udp;
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,8 @@ use self::routes::Routes;
 use self::runtime::MuxRuntime;
 pub(super) use self::tcp::Stream as TcpStream;
 use super::engine::Doorway;
+use crate::metrics::METRICS;
+use crate::tcp::{canonical, listen as listen_tcp};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
 const SOCKET_BUFFER: usize = 8 << 20;
@@ -85,7 +87,7 @@ impl Mux {
         listen: SocketAddr,
         crypto: Arc<dyn RTCCryptoProvider>,
     ) -> io::Result<(Arc<Self>, JoinSet<()>)> {
-        let (socket, tcp) = bind_pair(listen).await?;
+        let (socket, tcp) = bind_pair(listen)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let local = socket.local_addr()?;
         let routes = Mutex::new(Routes::new(crypto));
@@ -166,9 +168,15 @@ impl Mux {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
     pub(super) fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        let mut transmit = Transmit { ..*transmit };
+        if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
+            // What a socket for both takes (RFC 4291 section 2.5.5.2).
+            transmit.destination.set_ip(ip.to_ipv6_mapped().into());
+        }
         self.socket.try_io(Interest::WRITABLE, || {
             self.state
-                .try_send(UdpSockRef::from(&self.socket), transmit)
+                .try_send(UdpSockRef::from(&self.socket), &transmit)
         })
     }
 
@@ -197,15 +205,17 @@ impl Mux {
             other => other?,
         };
         for (buffer, meta) in buffers.iter().zip(&meta).take(count) {
+            let from = canonical(meta.addr);
             // The kernel may have joined several datagrams of one sender (GRO).
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.dispatch(datagram, meta.addr);
+                self.dispatch(datagram, from);
             }
         }
         Ok(())
     }
 
     fn dispatch(&self, datagram: &[u8], from: SocketAddr) {
+        METRICS.webrtc.received.inc_by(datagram.len() as u64);
         let mut routes = self.routes.lock();
         if let Some(port) = routes.route(datagram, from) {
             port.push(datagram, from);
@@ -228,7 +238,7 @@ impl Drop for Registration {
 
 /// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be
 /// taken for TCP: then it picks again.
-async fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempts = if listen.port() == 0 { 16 } else { 1 };
     loop {
         attempts -= 1;
@@ -237,11 +247,15 @@ async fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
             Type::DGRAM,
             Some(Protocol::UDP),
         )?;
+        if listen.is_ipv6() {
+            // `[::]` takes IPv4 too, whatever the system's default is.
+            socket.set_only_v6(false)?;
+        }
         socket.set_nonblocking(true)?;
         size_buffers(&socket);
         socket.bind(&listen.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
-        match TcpListener::bind(socket.local_addr()?).await {
+        match listen_tcp(socket.local_addr()?) {
             Ok(listener) => return Ok((socket, listener)),
             Err(error) if attempts == 0 => return Err(error),
             Err(_) => {}

@@ -17,13 +17,14 @@ use tokio::time::timeout;
 use webrtc::runtime::{AsyncTcpListener, AsyncTcpStream};
 
 use super::{MAX_DATAGRAM, Mux};
+use crate::tcp::canonical;
 
 /// Time a connection has to send its first check.
 const FIRST_MESSAGE: Duration = Duration::from_secs(5);
 /// Time a peer has to take what it is sent; then its connection is given up.
 const WRITE: Duration = Duration::from_secs(5);
 /// Connections that have not said yet whose they are.
-const MAX_STRANGERS: usize = 256;
+const MAX_STRANGERS: usize = 1_024;
 /// Connections a peer may open before it is asked to read one.
 const BACKLOG: usize = 4;
 
@@ -34,7 +35,7 @@ pub(super) async fn accept(mux: Arc<Mux>, listener: TcpListener) {
     let strangers = Arc::new(Semaphore::new(MAX_STRANGERS));
     loop {
         let (socket, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok((socket, peer)) => (socket, canonical(peer)),
             Err(error) => {
                 // Most likely out of file descriptors: that passes.
                 tracing::warn!(%error, "accepting on the WebRTC TCP port");

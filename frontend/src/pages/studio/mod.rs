@@ -6,6 +6,8 @@ mod encoder;
 #[allow(unreachable_pub)]
 mod health_panel;
 #[allow(unreachable_pub)]
+mod moderation;
+#[allow(unreachable_pub)]
 mod on_air;
 #[allow(unreachable_pub)]
 mod setup;

@@ -7,6 +7,7 @@ use shared::room::Room;
 use super::Desk;
 use super::encoder::{Fields, TakenOver};
 use super::health_panel::HealthPanel;
+use super::moderation::ModerationPanel;
 use crate::browser;
 use crate::capture::Kind;
 use crate::clock;
@@ -246,6 +247,9 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
             </Figure>
         </dl>
         <HealthPanel desk />
+        <Show when=move || feed.rules.is_host()>
+            <ModerationPanel feed />
+        </Show>
         {move || {
             broadcast
                 .room()

@@ -1,0 +1,64 @@
+//! One count of viewers, whatever they watch by.
+
+use reqwest::Method;
+use shared::room::RoomState;
+
+use crate::client::RtmpClient;
+use crate::stream_key;
+use crate::support::Server;
+use crate::webrtc_client::Client;
+
+/// The viewers by a protocol, as the metrics say.
+async fn by(server: &Server, protocol: &str) -> f64 {
+    let text = server.get("/metrics").await.text().await.unwrap();
+    let line = format!("golive_viewers{{protocol=\"{protocol}\"}} ");
+    let value = text.lines().find_map(|found| found.strip_prefix(&line));
+    value.map_or(0.0, |value| value.parse().unwrap())
+}
+
+#[tokio::test]
+async fn viewers_by_webrtc_rtmp_and_flv_are_counted_together() {
+    let server = Server::start().await;
+    let made = server.create_room("r").await;
+    let mut encoder = RtmpClient::on_air(&server, stream_key(&made)).await;
+    encoder.second(0).await;
+    server.state_becomes(&made, RoomState::Live).await;
+    let count = async |viewers: u32| {
+        server
+            .room_becomes(&made, |room| room.viewers == viewers)
+            .await
+    };
+
+    let player = RtmpClient::play(&server, made.room.key.as_str()).await;
+    count(1).await;
+    let flv = server.get(&format!("/live/{}.flv", made.room.key)).await;
+    count(2).await;
+    let mut browser = Client::viewer().await;
+    let offer = browser.offer().await;
+    let request = server
+        .request(Method::POST, &format!("/whep/{}", made.room.key))
+        .header("content-type", "application/sdp")
+        .body(offer);
+    let answer = request.send().await.unwrap().error_for_status().unwrap();
+    let session = answer.headers()["location"].to_str().unwrap().to_owned();
+    browser.accept(answer.text().await.unwrap()).await;
+    browser.connected().await;
+    let room = count(3).await;
+    assert_eq!(room.peak_viewers, 3);
+    for protocol in ["rtmp", "flv", "whep"] {
+        // Other tests run in this process.
+        assert!(by(&server, protocol).await >= 1.0, "{protocol}");
+    }
+
+    drop(flv);
+    count(2).await;
+    server
+        .request(Method::DELETE, &session)
+        .send()
+        .await
+        .unwrap();
+    count(1).await;
+    drop(player);
+    let room = count(0).await;
+    assert_eq!(room.peak_viewers, 3);
+}
