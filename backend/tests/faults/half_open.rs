@@ -1,9 +1,11 @@
 //! Strangers open connections and say nothing, or half of something.
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use std::time::Duration;
 
 use shared::room::RoomState;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::client::RtmpClient;
 use crate::support::{Server, Socket};
@@ -12,6 +14,8 @@ use crate::{connect, stream_key};
 
 /// On each port; half of them have begun to say something.
 const STRANGERS: usize = 500;
+/// Longer than anything half is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn five_hundred_half_open_connections_on_every_port_keep_nobody_out() {
@@ -45,4 +49,28 @@ async fn five_hundred_half_open_connections_on_every_port_keep_nobody_out() {
     viewer.next_video().await;
     drop(strangers);
     server.stop().await;
+}
+
+/// What does not come in time is not waited for.
+#[tokio::test]
+async fn half_a_request_is_given_up() {
+    let server = Server::start().await;
+    let https = Server::start_with(&["--tls", "self-signed"]).await;
+    let (http, https_port) = (server.authority(), https.authority());
+    let (rtmp, webrtc) = (server.rtmp().to_string(), server.webrtc().to_string());
+    let given_up = async |address: &str, said: &[u8]| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        let mut answer = Vec::new();
+        let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "{address} waits for the rest of {said:?}");
+    };
+    tokio::join!(
+        given_up(&http, b""),
+        given_up(&http, b"GET / HTTP/1.1\r\nHost: x\r\n"),
+        given_up(&https_port, b""),
+        given_up(&https_port, &[22, 3, 1, 2, 0]),
+        given_up(&rtmp, &[3, 0, 0]),
+        given_up(&webrtc, &[0, 100]),
+    );
 }

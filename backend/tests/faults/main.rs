@@ -11,6 +11,7 @@ mod client;
 mod half_open;
 mod lossy;
 mod relay;
+mod stuck;
 #[path = "../server/support.rs"]
 #[allow(dead_code, reason = "shared with the tests of everything else")]
 mod support;

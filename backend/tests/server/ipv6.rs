@@ -29,6 +29,8 @@ async fn all_addresses_are_those_of_both() {
             .unwrap()
             .unwrap();
         assert_eq!(answer[0], 3, "{ip}");
+        let ice_tcp = format!("{ip}:{}", server.webrtc().port());
+        assert!(TcpStream::connect(ice_tcp).await.is_ok(), "{ip}");
     }
 }
 
