@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::events::{Restarting, to_client};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -17,13 +18,22 @@ use crate::names;
 use crate::rooms::registry::Registry;
 use crate::rtmp;
 use crate::social::announce::announce;
+use crate::social::broadcast::Broadcast;
 use crate::social::server::SocketServer;
+use crate::store::StoredRoom;
+use crate::store::data::Data;
+use crate::store::error::OpenError;
+use crate::store::journal::{Journal, Writer};
+use crate::store::sqlite::Sqlite;
 use crate::tcp;
 use crate::tls::{Tls, TlsError};
 use crate::web::origins::Origins;
+use crate::web::sessions::Sessions;
 use crate::web::{self, Web};
 use crate::webrtc::{self, Server};
 
+/// What everybody is told when the server stops.
+const RESTARTING: &str = "The server is restarting: this page comes back by itself.";
 /// How long a request that is being answered may take when the server stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -34,9 +44,14 @@ pub struct App {
     rtmp: SocketAddr,
     webrtc: Arc<Server>,
     rooms: Arc<Registry>,
+    sessions: Arc<Sessions>,
+    out: Broadcast,
     sockets: SocketIo,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
+    data: Data,
+    /// There if something is kept.
+    writer: Option<Writer>,
 }
 
 /// Why the server does not start. `Display` says what to do.
@@ -55,6 +70,12 @@ pub enum StartError {
     /// See [`UnknownAddress`].
     #[error(transparent)]
     UnknownAddress(#[from] UnknownAddress),
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The system has no thread for the store.
+    #[error("the store cannot be written: there are no more threads ({0})")]
+    Thread(#[source] io::Error),
     /// See [`TlsError`].
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -66,6 +87,7 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let store = open_store(&config.data)?;
         let tls = start_tls(&config)?;
         let is_https = tls.is_some();
         let (listener, http) = listen("--http", config.http)?;
@@ -74,18 +96,23 @@ impl App {
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
-        let rooms = Arc::new(Registry::new(config.limits(), move |room| {
-            // Ends with its room.
-            tokio::spawn(announce(room, out.clone()));
-        }));
+        let rooms = Registry::new(config.limits(), {
+            let out = out.clone();
+            move |room| {
+                // Ends with its room.
+                tokio::spawn(announce(room, out.clone()));
+            }
+        });
+        let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
         let strangers = Arc::new(config.strangers.strangers());
         let (socket_routes, sockets) =
             socket_server.serve(Arc::clone(&rooms), Arc::clone(&strangers));
+        let sessions = Arc::<Sessions>::default();
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
-            sessions: Arc::default(),
+            sessions: Arc::clone(&sessions),
             strangers: Arc::clone(&strangers),
             origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),
             create_token: config.create_token,
@@ -132,9 +159,13 @@ impl App {
             rtmp,
             webrtc,
             rooms,
+            sessions,
+            out,
             sockets,
             stopping,
             tasks,
+            data: config.data,
+            writer: store.writer,
         })
     }
 
@@ -168,9 +199,19 @@ impl App {
         &self.webrtc
     }
 
-    /// Ends every room and every connection; answers what is being asked.
+    /// Where it keeps what survives a restart.
+    #[must_use]
+    pub const fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// Keeps the rooms for the next start and ends every connection; answers what is being asked.
     pub async fn stop(mut self) {
-        self.rooms.close_all();
+        let notice = RESTARTING.to_owned();
+        self.out
+            .everybody(to_client::RESTARTING, &Restarting { notice });
+        self.rooms.suspend();
+        self.sessions.end_viewers();
         self.stopping.cancel();
         // Waits for sockets to hear of it, but not for those that do not listen.
         let farewell = async {
@@ -183,7 +224,31 @@ impl App {
             tracing::debug!("some connections did not end in time");
         }
         self.tasks.shutdown().await;
+        if let Some(writer) = self.writer {
+            writer.close().await;
+        }
     }
+}
+
+/// What keeps the rooms, and those that were kept before.
+#[derive(Default)]
+struct Opened {
+    rooms: Vec<StoredRoom>,
+    journal: Journal,
+    writer: Option<Writer>,
+}
+
+fn open_store(data: &Data) -> Result<Opened, StartError> {
+    let Some(folder) = data.folder() else {
+        return Ok(Opened::default());
+    };
+    let (store, rooms) = Sqlite::open(folder)?;
+    let (writer, journal) = Writer::start(store).map_err(StartError::Thread)?;
+    Ok(Opened {
+        rooms,
+        journal,
+        writer: Some(writer),
+    })
 }
 
 fn listen(
@@ -219,6 +284,6 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
 
 fn start_tls(config: &Config) -> Result<Option<Tls>, TlsError> {
     let names = || names::of_this_machine(&config.public_addresses, config.public_url.as_deref());
-    let source = config.tls.source(None, names)?;
+    let source = config.tls.source(config.data.folder(), names)?;
     source.map(Tls::start).transpose()
 }

@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 use crate::limits::flags::LimitFlags;
 use crate::rooms::registry::Limits;
 use crate::rooms::secret;
+use crate::store::data::Data;
 use crate::tls::flags::TlsFlags;
 
 /// A live broadcast server: go live from a browser tab, watch in another.
@@ -56,6 +57,15 @@ pub struct Config {
     /// Where people reach the page, for the links they are given [default: where they came from]
     #[arg(long, env = "GOLIVE_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     pub public_url: Option<String>,
+
+    /// Where to keep what survives a restart: a folder, or `none` to keep everything in memory
+    #[arg(
+        long,
+        env = "GOLIVE_DATA",
+        value_name = "FOLDER|none",
+        default_value = "golive-data"
+    )]
+    pub data: Data,
 
     /// Only who presents this secret may create rooms [default: everybody may]
     #[arg(

@@ -6,8 +6,9 @@ use qrcodegen::{QrCode, QrCodeEcc};
 
 use crate::app::App;
 use crate::names::addresses;
+use crate::store::data::Data;
 
-/// One line for each listener. `public_url` is where people are told to go.
+/// One line for each listener, and one for what is kept. `public_url` is where people are told to go.
 pub fn greet(app: &App, public_url: Option<&str>) {
     let here = clickable(app.http(), app.is_https());
     let elsewhere = public_url.map_or_else(String::new, |url| format!(", {url} from elsewhere"));
@@ -19,6 +20,16 @@ pub fn greet(app: &App, public_url: Option<&str>) {
         "RTMP to publish and play: rtmp://{}/live",
         reachable(app.rtmp())
     );
+
+    match app.data() {
+        Data::Folder(folder) => {
+            let folder = folder.display();
+            tracing::info!("rooms, comments and likes are kept in {folder}");
+        }
+        Data::Memory => {
+            tracing::info!("rooms, comments and likes end with this program: --data is none");
+        }
+    }
 
     let (local, advertised) = (app.webrtc().local_addr(), app.webrtc().advertised());
     let addresses: Vec<_> = advertised.iter().map(SocketAddr::to_string).collect();

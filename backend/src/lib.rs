@@ -14,6 +14,7 @@ pub mod rooms;
 pub mod rtmp;
 mod session_span;
 pub mod social;
+pub mod store;
 mod tcp;
 pub mod tls;
 pub mod web;

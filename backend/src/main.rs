@@ -59,10 +59,10 @@ async fn run(config: Config) -> Result<(), Box<dyn std::error::Error>> {
     either(&mut interrupt, &mut terminate).await;
     tracing::info!("stopping; once more stops at once");
     tokio::select! {
-        () = app.stop() => {}
-        () = either(&mut interrupt, &mut terminate) => {}
+        () = app.stop() => Ok(()),
+        // Without waiting for a disk that does not answer. What was acknowledged is on it.
+        () = either(&mut interrupt, &mut terminate) => std::process::exit(1),
     }
-    Ok(())
 }
 
 async fn either(interrupt: &mut Signal, terminate: &mut Signal) {

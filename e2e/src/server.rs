@@ -17,6 +17,14 @@ use tokio::time::timeout;
 
 use crate::{LONG, SOON, eventually, target_dir};
 
+/// Flags for load: all of it comes from one address.
+pub const FOR_LOAD: [&str; 4] = [
+    "--sessions-per-minute",
+    "0",
+    "--max-rtmp-connections-per-address",
+    "100000",
+];
+
 /// Held by the one server that runs.
 static TURN: Mutex<()> = Mutex::const_new(());
 
@@ -53,6 +61,8 @@ impl Server {
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
             .args(["--public-address", "127.0.0.1"])
             .args(flags)
+            // Unless a flag says otherwise.
+            .env("GOLIVE_DATA", "none")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

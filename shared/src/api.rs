@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::UnixMillis;
 use crate::events::Comment;
 use crate::room::Room;
 
@@ -59,6 +60,33 @@ pub struct RotatedStreamKey {
     /// OBS's field "Stream Key" with the new secret in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtmp_stream_key: Option<String>,
+}
+
+/// 200 of `POST /api/rooms/{key}/host-link`: makes another device a host, once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLink {
+    /// The studio's address, with a secret in its fragment, which browsers send to nobody.
+    pub url: String,
+    /// Until when it is good.
+    pub expires_at: UnixMillis,
+}
+
+/// `POST /api/rooms/{key}/host-link/redeem`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedeemHostLink {
+    /// What is behind `#host=` in the link.
+    pub secret: String,
+}
+
+/// 200 of it: the link is void from now on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewHost {
+    /// The room.
+    pub room: Room,
+    /// Proves that this device is a host of the room, on the API and on WHIP. No other device has it.
+    pub host_token: String,
+    /// Where the room is to be found; the stream key is not among it.
+    pub links: Links,
 }
 
 /// 200 of `GET /api/rooms/{key}/comments`.

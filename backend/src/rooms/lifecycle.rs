@@ -56,6 +56,22 @@ impl Lifecycle {
         }
     }
 
+    /// A room that was in `state` when the server was stopped, or `closed` for good. Its publisher is
+    /// lost with the connection, and has `grace` from `now` to come back.
+    #[must_use]
+    pub fn restored(grace: Duration, state: RoomState, closed: bool, now: Instant) -> Self {
+        let phase = match state {
+            _ if closed => Phase::Closed,
+            RoomState::Offline => Phase::Offline,
+            RoomState::Live | RoomState::Reconnecting => Phase::Reconnecting { until: now + grace },
+            RoomState::Ended => Phase::Ended,
+        };
+        Self {
+            phase,
+            ..Self::new(grace)
+        }
+    }
+
     /// What everybody may know.
     #[must_use]
     pub const fn state(&self) -> RoomState {
@@ -186,6 +202,28 @@ mod tests {
         assert_eq!(room.publish(), Err(RoomClosed));
         room.stopped(publication);
         assert_eq!(room.state(), RoomState::Ended);
+    }
+
+    #[test]
+    fn after_a_restart_a_live_room_waits_for_its_publisher() {
+        let now = Instant::now();
+        for state in [RoomState::Live, RoomState::Reconnecting] {
+            let mut room = Lifecycle::restored(GRACE, state, false, now);
+            assert_eq!(room.state(), RoomState::Reconnecting);
+            room.tick(now + GRACE);
+            assert_eq!(room.state(), RoomState::Ended);
+        }
+    }
+
+    #[test]
+    fn after_a_restart_what_was_over_stays_over() {
+        let restored = |state, closed| Lifecycle::restored(GRACE, state, closed, Instant::now());
+        assert_eq!(
+            restored(RoomState::Offline, false).state(),
+            RoomState::Offline
+        );
+        assert!(restored(RoomState::Ended, false).publish().is_ok());
+        assert_eq!(restored(RoomState::Ended, true).publish(), Err(RoomClosed));
     }
 
     #[test]

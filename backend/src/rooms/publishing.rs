@@ -64,6 +64,15 @@ impl Admission {
         Self::new(room, Some(stream_key.ok_or(NotAllowed::WrongKey)?))
     }
 
+    /// Lets whoever is a host of the room publish: a device that joined later has no stream key.
+    ///
+    /// # Errors
+    /// [`NotAllowed`].
+    pub fn with_host_token(room: &Arc<Room>, presented: &str) -> Result<Self, NotAllowed> {
+        let version = room.check_publishing_host(presented);
+        Self::new(room, Some(version.ok_or(NotAllowed::WrongKey)?))
+    }
+
     /// Lets the maker of an open room publish without a secret, which 2016 clients do not know: from the
     /// address that made the room, and only while nobody else does.
     ///

@@ -12,9 +12,13 @@ use shared::room::{Room as View, RoomKey, RoomState};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::hosts::Hosts;
 use super::room::{NewRoom, Owner, Room, Secrets};
 use super::secret::{HostToken, SecretHash, Stream, StreamKey};
 use crate::random;
+use crate::store::StoredRoom;
+use crate::store::journal::Journal;
+use crate::store::shelf::Shelf;
 
 /// Most rooms in one answer to "which rooms are there?".
 pub const LISTED: usize = 200;
@@ -63,6 +67,7 @@ pub struct Registry {
     viewers: Arc<Semaphore>,
     publishers: Arc<Semaphore>,
     opened: Opened,
+    journal: Journal,
 }
 
 impl fmt::Debug for Registry {
@@ -85,7 +90,27 @@ impl Registry {
                 limits.publishers.min(Semaphore::MAX_PERMITS),
             )),
             opened: Box::new(opened),
+            journal: Journal::nowhere(),
         }
+    }
+
+    /// Has the rooms kept by `journal`, and brings back those that were kept before.
+    #[must_use]
+    pub fn kept_by(mut self, journal: Journal, stored: Vec<StoredRoom>) -> Self {
+        self.journal = journal;
+        let now = Instant::now();
+        for stored in stored {
+            let record = &stored.record;
+            let (key, title) = (record.key.clone(), record.title.clone());
+            let owner = Owner::Host(Hosts::new(record.host_tokens.clone()));
+            let room = self.room(key, &title, owner, Some(record.stream_key.clone()));
+            room.restore(stored, self.limits.grace, now);
+            self.rooms
+                .get_mut()
+                .insert(room.key().clone(), Arc::clone(&room));
+            (self.opened)(&room);
+        }
+        self
     }
 
     /// Makes a room that belongs to whoever gets its secrets. The title has been checked.
@@ -102,7 +127,7 @@ impl Registry {
             let Ok(key) = RoomKey::try_from(text) else {
                 continue;
             };
-            let owner = Owner::Host(secrets.host_token.hash());
+            let owner = Owner::Host(Hosts::new(vec![secrets.host_token.hash()]));
             match self.insert(key, title, owner, Some(secrets.stream_key.hash())) {
                 Ok(room) => return Ok((room, secrets)),
                 Err(NoRoom::Taken) => {}
@@ -142,22 +167,37 @@ impl Registry {
             if rooms.len() >= self.limits.rooms {
                 return Err(NoRoom::TooMany);
             }
-            let room = Arc::new(Room::new(NewRoom {
-                key: key.clone(),
-                title: title.to_owned(),
-                owner,
-                stream_key,
-                grace: self.limits.grace,
-                viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
-                viewers_everywhere: Arc::clone(&self.viewers),
-                publishers_everywhere: Arc::clone(&self.publishers),
-                bitrate: self.limits.bitrate,
-            }));
+            let room = self.room(key.clone(), title, owner, stream_key);
             rooms.insert(key, Arc::clone(&room));
             room
         };
         (self.opened)(&room);
         Ok(room)
+    }
+
+    fn room(
+        &self,
+        key: RoomKey,
+        title: &str,
+        owner: Owner,
+        stream_key: Option<SecretHash<Stream>>,
+    ) -> Arc<Room> {
+        let journal = match owner {
+            Owner::Host(_) => self.journal.clone(),
+            Owner::Socket { .. } => Journal::nowhere(),
+        };
+        Arc::new(Room::new(NewRoom {
+            shelf: Shelf::new(key.clone(), journal),
+            key,
+            title: title.to_owned(),
+            owner,
+            stream_key,
+            grace: self.limits.grace,
+            viewers: self.limits.viewers_per_room.min(Semaphore::MAX_PERMITS),
+            viewers_everywhere: Arc::clone(&self.viewers),
+            publishers_everywhere: Arc::clone(&self.publishers),
+            bitrate: self.limits.bitrate,
+        }))
     }
 
     /// The room with this key.
@@ -205,7 +245,7 @@ impl Registry {
         views
     }
 
-    /// Ends an open room and frees its key.
+    /// Ends a room, forgets it, and frees its key.
     pub fn close_open(&self, room: &Arc<Room>) {
         room.close();
         let mut rooms = self.rooms.write();
@@ -214,19 +254,35 @@ impl Registry {
             .is_some_and(|there| Arc::ptr_eq(there, room))
         {
             rooms.remove(room.key());
+            drop(rooms);
+            drop(room.shelf().forget());
         }
     }
 
-    /// Ends every room.
-    pub fn close_all(&self) {
-        let rooms: Vec<_> = self.rooms.write().drain().map(|(_, room)| room).collect();
-        rooms.iter().for_each(|room| room.close());
+    /// The server is about to stop: rooms are kept as they are, for the next start, and their publishers
+    /// cut off; open rooms end.
+    pub fn suspend(&self) {
+        for room in self.all() {
+            if room.is_open() {
+                self.close_open(&room);
+            } else {
+                room.keep_changes();
+                room.suspend();
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Room>> {
+        self.rooms.read().values().cloned().collect()
     }
 
     /// Ends what has run out of grace time and forgets what is over or was never used.
     fn sweep(&self, now: Instant) {
-        let rooms: Vec<_> = self.rooms.read().values().cloned().collect();
-        rooms.iter().for_each(|room| room.tick(now));
+        let rooms = self.all();
+        for room in &rooms {
+            room.tick(now);
+            room.keep_changes();
+        }
         let surplus: Vec<_> = rooms
             .into_iter()
             .filter(|room| {
@@ -259,6 +315,9 @@ mod tests {
     use shared::room::Ingest;
 
     use super::*;
+    use crate::store::error::WriteError;
+    use crate::store::journal::Writer;
+    use crate::store::{Change, Store};
 
     const LIMITS: Limits = Limits {
         rooms: 3,
@@ -382,6 +441,45 @@ mod tests {
         assert!(registry.find(ended.key()).is_none() && registry.find(unused.key()).is_some());
         registry.sweep(soon + OFFLINE_KEPT);
         assert!(registry.find(unused.key()).is_none());
+    }
+
+    /// Remembers what it was told.
+    struct Diary(Arc<parking_lot::Mutex<Vec<Change>>>);
+
+    impl Store for Diary {
+        fn apply(&mut self, changes: &[Change]) -> Result<(), WriteError> {
+            self.0.lock().extend_from_slice(changes);
+            Ok(())
+        }
+
+        fn close(self) -> Result<(), WriteError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_here_is_forgotten_by_the_store() {
+        let told = Arc::default();
+        let (writer, journal) = Writer::start(Diary(Arc::clone(&told))).unwrap();
+        let registry = registry().kept_by(journal, Vec::new());
+        let (room, _) = registry.create("r").unwrap();
+        registry
+            .create_open("open".parse().unwrap(), "r", 1, None)
+            .unwrap();
+        assert_eq!(room.keep().kept().await, Ok(()));
+        // Nothing has changed: there is nothing to write.
+        registry.sweep(Instant::now());
+        room.like(3);
+        registry.sweep(Instant::now());
+        registry.sweep(Instant::now() + OFFLINE_KEPT + Duration::from_secs(1));
+        writer.close().await;
+        let told = told.lock();
+        let likes = |change: &Change| match change {
+            Change::Room(record) => Some(record.likes),
+            _ => None,
+        };
+        assert_eq!(told.iter().filter_map(likes).collect::<Vec<_>>(), [0, 3]);
+        assert_eq!(told.last(), Some(&Change::Forget(room.key().clone())));
     }
 
     #[test]

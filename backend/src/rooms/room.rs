@@ -6,17 +6,22 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use shared::UnixMillis;
 use shared::room::{Ingest, Room as View, RoomKey, RoomState};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
+use super::hosts::Hosts;
 use super::lifecycle::{Entrance, Lifecycle, PublicationId, RoomClosed};
 use super::publishing::{NotAllowed, PUBLISHERS};
-use super::secret::{Host, HostToken, SecretHash, Stream, StreamKey};
+use super::secret::{HostToken, SecretHash, Stream, StreamKey};
 use super::viewers::Viewers;
 use crate::clock::unix_millis;
 use crate::media::stage::Stage;
 use crate::social::chat::Chat;
+use crate::store::journal::Receipt;
+use crate::store::shelf::Shelf;
+use crate::store::{RoomRecord, StoredRoom};
 
 /// A room with everything that belongs to it.
 pub struct Room {
@@ -34,13 +39,16 @@ pub struct Room {
     publishers: Arc<Semaphore>,
     publishers_everywhere: Arc<Semaphore>,
     bitrate: Option<u64>,
+    shelf: Shelf,
+    /// What was kept of it last.
+    kept: Mutex<Option<RoomRecord>>,
 }
 
 /// Who decides over a room.
 #[derive(Debug)]
 pub enum Owner {
-    /// Whoever has the host token.
-    Host(SecretHash<Host>),
+    /// Whoever has a host token.
+    Host(Hosts),
     /// The socket that made the room: an *open* room of a 2016 client.
     Socket {
         /// The socket's number.
@@ -55,6 +63,8 @@ struct State {
     stream_key: Option<SecretHash<Stream>>,
     /// When it last changed between its states.
     since: Instant,
+    /// The same, by the calendar.
+    since_millis: UnixMillis,
 }
 
 /// What a new room is made of.
@@ -68,6 +78,7 @@ pub(super) struct NewRoom {
     pub(super) viewers_everywhere: Arc<Semaphore>,
     pub(super) publishers_everywhere: Arc<Semaphore>,
     pub(super) bitrate: Option<u64>,
+    pub(super) shelf: Shelf,
 }
 
 impl Room {
@@ -94,12 +105,84 @@ impl Room {
                 lifecycle: Lifecycle::new(new.grace),
                 stream_key: new.stream_key,
                 since: Instant::now(),
+                since_millis: unix_millis(),
             }),
             key_version: watch::Sender::new(0),
             chat: Mutex::default(),
             publishers: Arc::new(Semaphore::new(PUBLISHERS)),
             publishers_everywhere: new.publishers_everywhere,
             bitrate: new.bitrate,
+            shelf: new.shelf,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Makes it what it was before the server was stopped; to be called before anybody knows it.
+    pub(super) fn restore(&self, stored: StoredRoom, grace: Duration, now: Instant) {
+        let record = &stored.record;
+        let lifecycle = Lifecycle::restored(grace, record.state, record.closed, now);
+        self.likes.send_replace(record.likes);
+        self.view.send_modify(|view| {
+            view.state = lifecycle.state();
+            view.created_at = record.created_at;
+            view.started_at = record.started_at;
+            view.peak_viewers = record.peak_viewers;
+        });
+        {
+            let mut state = self.state.lock();
+            let unchanged = Duration::from_millis(unix_millis().saturating_sub(record.since));
+            state.since = now.checked_sub(unchanged).unwrap_or(now);
+            state.since_millis = record.since;
+            state.lifecycle = lifecycle;
+        }
+        *self.kept.lock() = Some(stored.record.clone());
+        *self.chat.lock() = Chat::restored(stored);
+    }
+
+    /// Where it is kept.
+    #[must_use]
+    pub const fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// What is to be kept of it; nothing of an open room.
+    fn record(&self) -> Option<RoomRecord> {
+        let Owner::Host(hosts) = &self.owner else {
+            return None;
+        };
+        let state = self.state.lock();
+        let view = self.view();
+        Some(RoomRecord {
+            key: view.key,
+            title: view.title,
+            host_tokens: hosts.tokens(),
+            stream_key: state.stream_key.clone()?,
+            state: state.lifecycle.state(),
+            closed: state.lifecycle.is_closed(),
+            since: state.since_millis,
+            created_at: view.created_at,
+            started_at: view.started_at,
+            likes: view.likes,
+            peak_viewers: view.peak_viewers,
+        })
+    }
+
+    /// Has it kept as it is now.
+    pub fn keep(&self) -> Receipt {
+        let mut kept = self.kept.lock();
+        let record = self.record();
+        kept.clone_from(&record);
+        record.map_or_else(Receipt::unneeded, |record| self.shelf.record(record))
+    }
+
+    /// The same, if something changed since it was kept last.
+    pub(super) fn keep_changes(&self) {
+        let is_new = {
+            let kept = self.kept.lock();
+            self.record() != *kept
+        };
+        if is_new {
+            drop(self.keep());
         }
     }
 
@@ -169,7 +252,23 @@ impl Room {
     /// Whether this is the secret of the room's host. An open room has none.
     #[must_use]
     pub fn is_host(&self, presented: &str) -> bool {
-        matches!(&self.owner, Owner::Host(hash) if hash.matches(presented))
+        matches!(&self.owner, Owner::Host(hosts) if hosts.know(presented))
+    }
+
+    /// Its hosts; an open room has none.
+    #[must_use]
+    pub const fn hosts(&self) -> Option<&Hosts> {
+        match &self.owner {
+            Owner::Host(hosts) => Some(hosts),
+            Owner::Socket { .. } => None,
+        }
+    }
+
+    /// Checks the token of a host who wants to publish; with the right one comes what comes with the
+    /// stream key. Whoever owns a room could make a new key.
+    pub(super) fn check_publishing_host(&self, presented: &str) -> Option<watch::Receiver<u64>> {
+        self.is_host(presented)
+            .then(|| self.key_version.subscribe())
     }
 
     /// Who decides over it.
@@ -255,6 +354,11 @@ impl Room {
         })
     }
 
+    /// The server stops: whoever publishes is cut off, and may resume when it is back.
+    pub(super) fn suspend(&self) {
+        self.key_version.send_modify(|version| *version += 1);
+    }
+
     /// Ends it for good.
     pub fn close(&self) {
         self.advance(Lifecycle::close);
@@ -281,6 +385,7 @@ impl Room {
     /// Tells everybody the state; under the lock, so that what they hear is in the order of events.
     fn publish_state(&self, state: &mut State, more: impl FnOnce(&mut View)) {
         state.since = Instant::now();
+        state.since_millis = unix_millis();
         self.view.send_modify(|view| {
             view.state = state.lifecycle.state();
             more(view);

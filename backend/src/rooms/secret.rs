@@ -9,18 +9,25 @@ use subtle::ConstantTimeEq;
 use crate::random;
 
 /// Marks the secret that lets an encoder publish.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stream {}
 
 /// Marks the secret that proves who owns a room.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {}
+
+/// Marks the secret that makes another device a host, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invitation {}
 
 /// Lets an encoder publish to a room.
 pub type StreamKey = Secret<Stream>;
 
 /// Proves who owns a room.
 pub type HostToken = Secret<Host>;
+
+/// Makes another device a host of a room, once.
+pub type LinkSecret = Secret<Invitation>;
 
 /// A secret of one kind. `Debug` does not tell it.
 pub struct Secret<Kind> {
@@ -60,13 +67,32 @@ impl<Kind> fmt::Debug for Secret<Kind> {
     }
 }
 
-/// The SHA-256 of a secret. The secrets are random and long, so neither salt nor stretching is needed.
+/// The SHA-256 of a secret.
+///
+/// Salt, stretching and keys make up for secrets that people choose. These are 160 random bits: there is
+/// no list to try and no time to try them all in, even for whoever has the database.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash<Kind> {
     digest: [u8; 32],
     kind: PhantomData<Kind>,
 }
 
 impl<Kind> SecretHash<Kind> {
+    /// A hash that was kept.
+    #[must_use]
+    pub(crate) const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self {
+            digest,
+            kind: PhantomData,
+        }
+    }
+
+    /// The hash, to be kept.
+    #[must_use]
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Whether `presented` is the secret; takes equally long whatever it is.
     #[must_use]
     pub fn matches(&self, presented: &str) -> bool {

@@ -74,7 +74,7 @@ impl Announcer {
             key: room.key().clone(),
             out,
             told: room.view(),
-            told_likes: 0,
+            told_likes: *room.likes().borrow(),
             likes: Pace::new(LIKES_INTERVAL),
             room: Pace::new(ROOM_INTERVAL),
             lobby,

@@ -80,6 +80,18 @@ impl Broadcast {
         }
     }
 
+    /// To everybody there is.
+    pub fn everybody<T: Serialize>(&self, event: &'static str, payload: &T) {
+        let Some(namespace) = self.io.of("/") else {
+            return;
+        };
+        match to_ascii_json(payload) {
+            // As for groups.
+            Ok(payload) => drop(namespace.emit(event, &payload).now_or_never()),
+            Err(error) => tracing::error!("{event} could not be written: {error}"),
+        }
+    }
+
     /// To everybody who watches the list of rooms.
     pub fn lobby<T: Serialize>(&self, event: &'static str, payload: &T) {
         self.send_payload(LOBBY.to_owned(), event, payload);

@@ -24,6 +24,7 @@ use super::client::Client;
 use super::encoding::{decode_twice_encoded, to_ascii_json};
 use super::refusal::Refused;
 use crate::metrics::METRICS;
+use crate::store::journal::Receipt;
 
 /// The handler of all events of one socket.
 pub(super) struct Dispatch {
@@ -75,7 +76,10 @@ impl Dispatch {
             to_server::JOIN_LOBBY => reply.send(social.join_lobby(client, &socket)),
             to_server::LEAVE_LOBBY => reply.send(social.leave_lobby(client, &socket)),
             to_server::UPVOTE => reply.send(social.upvote(client, payload)),
-            to_server::COMMENT => reply.send(social.comment(client, payload)),
+            to_server::COMMENT => match social.comment(client, payload) {
+                Ok((commented, receipt)) => reply.send_once_kept(commented, receipt),
+                Err(refused) => reply.refuse(refused),
+            },
             to_server::GIFT => reply.send(social.gift(client, payload)),
             to_server::MODERATE => reply.send(social.moderate(client, payload)),
             _ => reply.refuse(Refused::UnknownEvent),
@@ -157,6 +161,25 @@ impl Reply<'_> {
         }
     }
 
+    /// Answers when what was said is on the disk. What follows does not wait for it.
+    fn send_once_kept<T: Serialize + Send + 'static>(self, value: T, receipt: Receipt) {
+        match receipt.now() {
+            Some(outcome) => self.send(outcome.map(|()| value).map_err(Refused::from)),
+            None if self.ack.is_none() => {}
+            None => {
+                let ack = self.ack;
+                // Ends with the batch that the receipt waits for.
+                tokio::spawn(async move {
+                    let answer = match receipt.kept().await {
+                        Ok(()) => Ack::done(value),
+                        Err(not_kept) => Ack::Refused(Refused::from(not_kept).into()),
+                    };
+                    acknowledge(ack, &answer);
+                });
+            }
+        }
+    }
+
     fn refuse(self, refused: Refused) {
         let now = Instant::now();
         let mut state = self.client.state.lock();
@@ -185,10 +208,14 @@ impl Reply<'_> {
 
     /// Answers, if that was asked for.
     fn acknowledge<T: Serialize>(self, answer: &Ack<T>) {
-        if let Some(ack) = self.ack {
-            // As for notices.
-            let _ = to_ascii_json(answer).map(|answer| ack.send(&answer));
-        }
+        acknowledge(self.ack, answer);
+    }
+}
+
+fn acknowledge<T: Serialize>(ack: Option<AckSender>, answer: &Ack<T>) {
+    if let Some(ack) = ack {
+        // A socket whose queue is full does not get it: it is not reading.
+        let _ = to_ascii_json(answer).map(|answer| ack.send(&answer));
     }
 }
 

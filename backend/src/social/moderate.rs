@@ -74,6 +74,10 @@ impl Social {
                 self.tell_hosts(&room, &chat);
             }
         }
+        drop(
+            room.shelf()
+                .moderation(&room.chat().lock().moderation.decisions()),
+        );
         tracing::info!(room = %room.key(), peer, "moderated: {done}");
         Ok(Nothing {})
     }
@@ -85,6 +89,7 @@ impl Social {
         if !chat.comments.remove(id) && !is_pinned {
             return Err(Refused::NoSuchComment);
         }
+        drop(room.shelf().delete(vec![id]));
         self.tell_removed(room, RemovedComments::Ids(vec![id]));
         if is_pinned {
             self.show_pinned(room, &mut chat, None);
@@ -108,7 +113,8 @@ impl Social {
         let neighbour = person.neighbour;
         let mut chat = room.chat().lock();
         chat.moderation.bans.add(Banned { ban, neighbour })?;
-        chat.comments.remove_all_of(author);
+        let said = chat.comments.remove_all_of(author);
+        drop(room.shelf().delete(said));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
         if is_pinned(&chat, |pinned| pinned.author.as_ref() == Some(author)) {
             self.show_pinned(room, &mut chat, None);

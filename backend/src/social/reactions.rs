@@ -16,6 +16,7 @@ use super::gifts::Giver;
 use super::refusal::Refused;
 use crate::clock::unix_millis;
 use crate::rooms::room::Room;
+use crate::store::journal::Receipt;
 
 const UPVOTE: &str = "upvote takes a room key, or {roomKey, count} with a count of 1 to 20";
 const COMMENT: &str = "comment takes {roomKey, text}";
@@ -43,7 +44,12 @@ impl Social {
         Ok(Nothing {})
     }
 
-    pub(super) fn comment(&self, client: &Client, payload: Payload) -> Result<Commented, Refused> {
+    /// Says something; it counts as said once the receipt says so.
+    pub(super) fn comment(
+        &self,
+        client: &Client,
+        payload: Payload,
+    ) -> Result<(Commented, Receipt), Refused> {
         let mut state = client.state.lock();
         let now = Instant::now();
         state.comments.take(1, now).map_err(Refused::TooFast)?;
@@ -74,10 +80,14 @@ impl Social {
         let mut chat = room.chat().lock();
         let texts = [comment.text.as_str(), &comment.name];
         chat.moderation.check(speaker, &texts, comment.at)?;
+        room.shelf().takes_comments()?;
         chat.moderation.pace(speaker, comment.at)?;
         let comment = chat.comments.add(comment, client.neighbour);
         self.out.room(room.key(), to_client::COMMENT, &comment);
-        Ok(Commented { id: comment.id })
+        let receipt = room
+            .shelf()
+            .comment(&comment, client.neighbour.map(|from| from.to_string()));
+        Ok((Commented { id: comment.id }, receipt))
     }
 
     pub(super) fn gift(&self, client: &Client, payload: Payload) -> Result<Nothing, Refused> {

@@ -8,6 +8,7 @@ use shared::room::InvalidRoomKey;
 use shared::text::TextError;
 
 use crate::rooms::registry::NoRoom;
+use crate::store::error::NotKept;
 
 /// Why an event is refused. `Display` is a sentence for whoever sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +70,8 @@ pub(super) enum Refused {
     TooManyWords,
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
     #[error("Rooms are not created this way on this server: please use the page.")]
     LegacyOff,
     #[error("There is no gift with this number.")]

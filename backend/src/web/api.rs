@@ -18,6 +18,7 @@ use super::links::{Base, rtmp_stream_key};
 use super::problem::Problem;
 use super::{Web, auth};
 use crate::rooms::room::Room;
+use crate::store::error::NotKept;
 
 type Peer = ConnectInfo<SocketAddr>;
 type Title = Result<Json<RoomTitle>, JsonRejection>;
@@ -48,6 +49,11 @@ async fn create(
         }
     })?;
     let (room, secrets) = web.rooms.create(title)?;
+    if room.keep().kept().await.is_err() {
+        // Its secrets would not survive a restart, and nobody has been told of them.
+        web.rooms.close_open(&room);
+        return Err(NotKept::Failing.into());
+    }
     tracing::info!(room = %room.key(), %peer, "room created");
     let stream_key = secrets.stream_key.reveal();
     let base = Base::new(&headers, web.public_url.as_deref(), web.rtmp_port);
@@ -107,6 +113,8 @@ async fn rotate_stream_key(
     }
     tracing::info!(room = %room.key(), %peer, "stream key rotated");
     let stream_key = room.rotate_stream_key().reveal();
+    // It holds already; whether it is on the disk now or soon changes nothing for whoever asked.
+    let _ = room.keep().kept().await;
     Ok(Json(RotatedStreamKey {
         rtmp_stream_key: Some(rtmp_stream_key(room.key(), &stream_key)),
         stream_key,

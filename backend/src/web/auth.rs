@@ -27,7 +27,7 @@ pub(super) fn host(room: &Room, headers: &HeaderMap, peer: SocketAddr) -> Result
     }
 }
 
-/// Admits a publisher with the right stream key.
+/// Admits a publisher with the right stream key, or a host.
 ///
 /// # Errors
 /// 401 without a key, 403 with another one; else as [`NotAllowed`] says.
@@ -37,25 +37,31 @@ pub(super) fn publisher(
     peer: SocketAddr,
 ) -> Result<Admission, Problem> {
     let presented = bearer(headers).ok_or(Problem::Unauthorized(STREAM_KEY))?;
-    Admission::with_key(room, presented).map_err(|refusal| match refusal {
+    let admission = if room.is_host(presented) {
+        Admission::with_host_token(room, presented)
+    } else {
+        Admission::with_key(room, presented)
+    };
+    admission.map_err(|refusal| match refusal {
         NotAllowed::WrongKey => forbidden(STREAM_KEY, Some(room), peer),
         refusal => Problem::NotAllowed(refusal),
     })
 }
 
-/// Lets whoever has the room's stream key pass.
+/// Lets whoever may publish to the room pass.
 ///
 /// # Errors
 /// 401 without a key, 403 with another one.
-pub(super) fn stream_key(
+pub(super) fn may_publish(
     room: &Room,
     headers: &HeaderMap,
     peer: SocketAddr,
 ) -> Result<(), Problem> {
     let presented = bearer(headers).ok_or(Problem::Unauthorized(STREAM_KEY))?;
-    match room.check_stream_key(presented) {
-        Some(_) => Ok(()),
-        None => Err(forbidden(STREAM_KEY, Some(room), peer)),
+    if room.is_host(presented) || room.check_stream_key(presented).is_some() {
+        Ok(())
+    } else {
+        Err(forbidden(STREAM_KEY, Some(room), peer))
     }
 }
 

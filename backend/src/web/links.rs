@@ -29,6 +29,12 @@ impl Base {
         Self { http, rtmp }
     }
 
+    /// The studio of the room with this key; `secret` makes whoever opens it a host, and stays in their
+    /// browser.
+    pub(super) fn host_link(&self, key: &RoomKey, secret: &str) -> String {
+        format!("{}/live/{key}#host={secret}", self.http)
+    }
+
     /// The addresses of the room with this key; `stream_key` for its owner alone.
     pub(super) fn links(&self, key: &RoomKey, stream_key: &str) -> Links {
         let Self { http, rtmp } = self;

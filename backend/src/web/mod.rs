@@ -5,6 +5,7 @@ mod auth;
 mod exchange;
 mod flv;
 mod health;
+mod host_link;
 mod legacy;
 mod links;
 mod metrics;
@@ -83,6 +84,7 @@ impl Web {
             .layer(from_fn_with_state(self.clone(), strangers::secrets));
         let others = api::routes()
             .merge(health::routes())
+            .merge(host_link::routes())
             .merge(metrics::routes())
             .merge(legacy)
             .route("/healthz", get("ok"));

@@ -10,10 +10,12 @@ use shared::api;
 use shared::room::InvalidRoomKey;
 use shared::text::TextError;
 
+use crate::rooms::hosts::StaleLink;
 use crate::rooms::lifecycle::RoomClosed;
 use crate::rooms::publishing::NotAllowed;
 use crate::rooms::registry::NoRoom;
 use crate::rooms::viewers::Full;
+use crate::store::error::NotKept;
 use crate::webrtc::OfferError;
 
 /// Why a request is refused. `Display` is a sentence for whoever made it.
@@ -58,6 +60,12 @@ pub enum Problem {
     /// 503.
     #[error(transparent)]
     Full(#[from] Full),
+    /// 503.
+    #[error(transparent)]
+    NotKept(#[from] NotKept),
+    /// 410.
+    #[error(transparent)]
+    StaleLink(#[from] StaleLink),
     /// 410.
     #[error(transparent)]
     Closed(#[from] RoomClosed),
@@ -120,10 +128,11 @@ impl Problem {
             Self::Body(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
-            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) | Self::Offer(OfferError::Busy) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::Closed(_) => StatusCode::GONE,
+            Self::NoRoom(NoRoom::TooMany)
+            | Self::Full(_)
+            | Self::NotKept(_)
+            | Self::Offer(OfferError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
                 StatusCode::NOT_ACCEPTABLE
             }
@@ -153,6 +162,7 @@ impl Problem {
             Self::Full(_)
             | Self::NotAllowed(NotAllowed::TooMany)
             | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
+            Self::NotKept(_) => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),
             Self::NotLive => Some(Duration::from_secs(2)),

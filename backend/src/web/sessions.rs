@@ -54,6 +54,13 @@ impl Sessions {
         }
     }
 
+    /// Ends the sessions of all viewers, who come back if there is something to come back to.
+    pub(crate) fn end_viewers(&self) {
+        let entries = self.entries.lock();
+        let viewers = entries.values().filter(|entry| entry.role == Role::Viewer);
+        viewers.for_each(|entry| entry.closer.close());
+    }
+
     /// The session with this name, if it is of this kind and in this room.
     pub(super) fn find(&self, role: Role, room: &RoomKey, id: &str) -> Option<Entry> {
         let entries = self.entries.lock();

@@ -73,7 +73,7 @@ async fn trickle(
     exchange::patch(&session(&web, path, &headers, peer)?, &headers, body)
 }
 
-/// The session that a path names, for whoever has the room's stream key.
+/// The session that a path names, for whoever may publish to the room.
 fn session(
     web: &Web,
     path: SessionPath,
@@ -82,7 +82,7 @@ fn session(
 ) -> Result<Entry, Problem> {
     let Path((key, id)) = path?;
     let room = web.room(Ok(Path(key.clone())))?;
-    auth::stream_key(&room, headers, peer)?;
+    auth::may_publish(&room, headers, peer)?;
     exchange::session(&web.sessions, Role::Publisher, Ok(Path((key, id))), peer)
 }
 

@@ -5,6 +5,7 @@
 mod acme;
 mod api;
 mod health;
+mod host_link;
 mod ipv6;
 mod metrics;
 mod moderation;
@@ -15,7 +16,7 @@ mod sessions;
 mod social;
 mod social_limits;
 mod strangers;
-#[allow(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, reason = "shared with the tests of everything else")]
 mod support;
 mod tls;
 #[path = "../webrtc/client.rs"]

@@ -288,9 +288,10 @@ async fn an_offer_that_cannot_be_served_is_refused_and_leaves_nothing() {
     )
     .await;
     refused(post(&server, &whip, "wrong", SDP, VP8_ONLY).await, 403).await;
+    // A host may publish, too, but not in any codec.
     refused(
         post(&server, &whip, &made.host_token, SDP, VP8_ONLY).await,
-        403,
+        406,
     )
     .await;
     refused(

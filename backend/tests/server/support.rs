@@ -46,7 +46,8 @@ impl Server {
     pub(crate) async fn start_at(ip: &str) -> Self {
         let address = format!("{ip}:0");
         let flags = [
-            "golive", "--http", &address, "--rtmp", &address, "--webrtc", &address,
+            "golive", "--http", &address, "--rtmp", &address, "--webrtc", &address, "--data",
+            "none",
         ];
         Self {
             app: App::start(Config::try_parse_from(flags).unwrap())
@@ -165,7 +166,13 @@ fn config(flags: &[&str]) -> Config {
         "--rtmp",
         "127.0.0.1:0",
     ];
-    Config::try_parse_from([&ports, flags].concat()).unwrap()
+    let nowhere = ["--data", "none"];
+    let data: &[&str] = if flags.contains(&"--data") {
+        &[]
+    } else {
+        &nowhere
+    };
+    Config::try_parse_from([&ports, data, flags].concat()).unwrap()
 }
 
 /// Checks a refusal: its status, its form, and that it says something. Gives its sentence.

@@ -62,6 +62,8 @@ pub mod to_client {
     pub const ROOM: &str = "room";
     /// [`super::Notice`].
     pub const NOTICE: &str = "notice";
+    /// [`super::Restarting`]: the server stops and is expected back; whoever hears of it reconnects.
+    pub const RESTARTING: &str = "restarting";
     /// [`super::Removed`]: comments are gone.
     pub const REMOVED: &str = "removed";
     /// [`super::Pinned`]: another comment is pinned, or none.
@@ -88,6 +90,13 @@ pub struct Notice {
     /// When to try again, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+}
+
+/// `restarting`: rooms stay as they are, and this connection is about to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarting {
+    /// A sentence for the person.
+    pub notice: String,
 }
 
 /// Why an event was refused: the ack `{error, retry_after_ms?}`.
@@ -232,6 +241,7 @@ mod tests {
                 to_client::LIKES,
                 to_client::ROOM,
                 to_client::NOTICE,
+                to_client::RESTARTING,
                 to_client::REMOVED,
                 to_client::PINNED,
                 to_client::SLOW_MODE,
@@ -245,6 +255,7 @@ mod tests {
                 "likes",
                 "room",
                 "notice",
+                "restarting",
                 "removed",
                 "pinned",
                 "slow_mode",
