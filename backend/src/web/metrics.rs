@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -18,6 +19,7 @@ use shared::room::{Ingest, RoomState};
 
 use super::Web;
 use crate::metrics::{Label, METRICS};
+use crate::webrtc::Counts;
 
 pub(super) fn routes() -> Router<Web> {
     Router::new().route("/metrics", get(metrics))
@@ -73,7 +75,54 @@ fn rooms(web: &Web) -> Registry {
     let peers: Gauge = Gauge::default();
     peers.set(i64::try_from(web.webrtc.peers()).unwrap_or(i64::MAX));
     registry.register("webrtc_peers", "WebRTC peer connections", peers);
+    whep(&web.webrtc.metrics().snapshot(), &mut registry);
     registry
+}
+
+/// What viewers by WebRTC were sent, and how it arrived.
+fn whep(counts: &Counts, registry: &mut Registry) {
+    for (name, help, count) in [
+        (
+            "whep_packets",
+            "RTP packets sent to viewers",
+            counts.packets,
+        ),
+        (
+            "whep_retransmissions",
+            "RTP packets sent again to viewers",
+            counts.retransmissions,
+        ),
+        (
+            "whep_unsent",
+            "Datagrams to viewers that the kernel had no room for",
+            counts.unsent,
+        ),
+        (
+            "whep_hopeless",
+            "Viewers whose path could not carry the stream",
+            counts.hopeless,
+        ),
+    ] {
+        let counter: Counter = Counter::default();
+        counter.inc_by(count);
+        registry.register(name, help, counter);
+    }
+    for (name, help, value) in [
+        (
+            "whep_loss_ratio",
+            "Mean share of packets that viewers reported lost",
+            counts.loss,
+        ),
+        (
+            "whep_round_trip_seconds",
+            "Mean time to a viewer and back",
+            counts.round_trip.as_secs_f64(),
+        ),
+    ] {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        registry.register(name, help, gauge);
+    }
 }
 
 /// What the system says about this process; nothing where it is not Linux.

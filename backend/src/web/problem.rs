@@ -69,7 +69,7 @@ pub enum Problem {
     /// 410.
     #[error(transparent)]
     Closed(#[from] RoomClosed),
-    /// 400, 406 or 500.
+    /// 400, 406, 500 or 503.
     #[error(transparent)]
     Offer(#[from] OfferError),
     /// 415.
@@ -128,9 +128,10 @@ impl Problem {
             Self::Body(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
             Self::NoRoom(NoRoom::Taken) => StatusCode::CONFLICT,
-            Self::NoRoom(NoRoom::TooMany) | Self::Full(_) | Self::NotKept(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::NoRoom(NoRoom::TooMany)
+            | Self::Full(_)
+            | Self::NotKept(_)
+            | Self::Offer(OfferError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
                 StatusCode::NOT_ACCEPTABLE
@@ -158,7 +159,9 @@ impl Problem {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
-            Self::Full(_) | Self::NotAllowed(NotAllowed::TooMany) => Some(Duration::from_secs(5)),
+            Self::Full(_)
+            | Self::NotAllowed(NotAllowed::TooMany)
+            | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
             Self::NotKept(_) => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),

@@ -29,7 +29,8 @@ fn is_candidate(line: &str) -> bool {
     line.starts_with("a=candidate:") || line == "a=end-of-candidates"
 }
 
-fn candidates(out: &mut String, addresses: &[SocketAddr]) {
+/// Writes the lines for these addresses.
+pub(super) fn candidates(out: &mut String, addresses: &[SocketAddr]) {
     use std::fmt::Write;
     for (index, address) in addresses.iter().enumerate() {
         let (ip, port) = (address.ip(), address.port());

@@ -77,21 +77,7 @@ impl ViewerCodecs {
     }
 }
 
-/// For a viewer: just what it is going to be sent.
-pub(super) fn for_viewer(codecs: &ViewerCodecs) -> Result<(MediaEngine, Registry), Error> {
-    let mut engine = MediaEngine::default();
-    if let Some(h264) = &codecs.h264 {
-        register_h264(&mut engine, h264, &["ccm fir", "nack", "nack pli"])?;
-    }
-    if let Some(opus) = &codecs.opus {
-        register_opus(&mut engine, opus)?;
-    }
-    let registry = configure_nack(Registry::new(), &mut engine);
-    let registry = configure_rtcp_reports(registry);
-    Ok((engine, registry.with(Slot::from(TAP), RtcpTap::default())))
-}
-
-pub(super) fn h264_codec(h264: &H264Payload, feedback: &[&str]) -> RTCRtpCodec {
+fn h264_codec(h264: &H264Payload, feedback: &[&str]) -> RTCRtpCodec {
     let feedback = feedback.iter().map(|line| {
         let (typ, parameter) = line.split_once(' ').unwrap_or((line, ""));
         RTCPFeedback {
@@ -108,7 +94,7 @@ pub(super) fn h264_codec(h264: &H264Payload, feedback: &[&str]) -> RTCRtpCodec {
     }
 }
 
-pub(super) fn opus_codec(opus: &OpusPayload) -> RTCRtpCodec {
+fn opus_codec(opus: &OpusPayload) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: MIME_TYPE_OPUS.to_owned(),
         clock_rate: AUDIO_CLOCK,

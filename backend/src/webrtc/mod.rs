@@ -4,11 +4,14 @@
 //! do either is decided before. Between the two lies nothing but the room's
 //! [`Stage`](crate::media::stage::Stage).
 
+mod answer;
 mod candidates;
 mod codecs;
-mod egress;
+mod engine;
+mod feed;
 mod ingest;
 mod mux;
+mod packetizer;
 mod peer;
 mod rtcp_tap;
 mod sdp;
@@ -23,9 +26,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
-use self::egress::{Feeds, Sendings, View};
+pub use self::engine::{Counts, Metrics};
+use self::engine::{Credentials, Engine, Identity, View};
 use self::mux::Mux;
-use self::peer::{Ground, Peer, internal};
+use self::peer::{Ground, Peer, internal, random_text};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
@@ -56,7 +60,9 @@ pub struct Answer {
 /// Serves publishers and viewers by WebRTC. Dropping it ends all their sessions.
 pub struct Server {
     ground: Ground,
-    feeds: Arc<Feeds>,
+    engine: Engine,
+    /// Of our certificate, for answers to viewers.
+    fingerprint: String,
     /// Its children end the sessions.
     alive: CancellationToken,
     /// Serve the ports; aborted when dropped.
@@ -67,22 +73,35 @@ impl Server {
     /// Opens the ports.
     ///
     /// # Errors
-    /// When a port cannot be bound, or there is no way to make a certificate.
+    /// When a port cannot be bound, a thread not be started, or there is no way to make a certificate.
     pub async fn bind(config: Config) -> io::Result<Arc<Self>> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
         let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto)).await?;
         let advertised = advertised(mux.local(), &config.public_addresses).into();
+        let fingerprint = certificate
+            .get_fingerprints(crypto.crypto())
+            .ok()
+            .and_then(|mut all| all.pop())
+            .ok_or_else(|| io::Error::other("the certificate has no fingerprint"))?
+            .value
+            .to_ascii_uppercase();
+        let identity = Identity {
+            certificate: certificate.dtls_certificate.clone(),
+            crypto: Arc::clone(&crypto),
+        };
+        let alive = CancellationToken::new();
+        let engine = Engine::start(Arc::clone(&mux), identity, &alive)?;
         let ground = Ground {
             mux,
             crypto,
             certificate,
             advertised,
         };
-        let (feeds, alive) = (Arc::default(), CancellationToken::new());
         Ok(Arc::new(Self {
             ground,
-            feeds,
+            engine,
+            fingerprint,
             alive,
             _tasks: tasks,
         }))
@@ -100,7 +119,13 @@ impl Server {
         self.ground.mux.local()
     }
 
-    /// Peer connections there are now.
+    /// What is counted of viewers.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.engine.metrics()
+    }
+
+    /// Publishers and viewers there are now, connected or connecting.
     #[must_use]
     pub fn peers(&self) -> usize {
         self.ground.mux.peers()
@@ -137,36 +162,34 @@ impl Server {
     /// [`OfferError`] says what is wrong with the offer; nothing is left behind.
     pub async fn watch(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
         let offer = Offer::parse(offer)?;
+        offer.check_setup()?;
         let formats = formats_in(AudioCodec::Opus, &stage.formats().borrow());
         let tracks = offer.watches(&formats)?;
-        let missing = offer.wants_beyond(tracks);
         let mut codecs = ViewerCodecs::choose(&offer, formats.video.as_deref());
         codecs.h264 = codecs.h264.filter(|_| tracks.video);
         codecs.opus = codecs.opus.filter(|_| tracks.audio);
-        let (engine, registry) = codecs::for_viewer(&codecs).map_err(|error| internal(&error))?;
-        let mut peer = Peer::new(&self.ground, engine, registry).await?;
-        let negotiated = async {
-            let sendings = Sendings::add(&peer, &codecs).await?;
-            Ok((sendings, peer.negotiate(&offer).await?))
+        let credentials = Credentials {
+            ufrag: random_text(8),
+            password: random_text(24),
+            remote_ufrag: offer.ufrag().unwrap_or_default().to_owned(),
         };
-        match negotiated.await {
-            Ok((sendings, sdp)) => {
-                let (session, reporter) = session::new(&self.alive);
-                let etag = peer.ufrag.clone();
-                let (feeds, stage) = (Arc::clone(&self.feeds), Arc::clone(stage));
-                let view = View {
-                    stage,
-                    sendings,
-                    missing,
-                };
-                tokio::spawn(egress::serve(peer, view, feeds, reporter).in_current_span());
-                Ok(Answer { sdp, etag, session })
-            }
-            Err(error) => {
-                peer.close().await;
-                Err(error)
-            }
-        }
+        let etag = credentials.ufrag.clone();
+        let transport = answer::Transport {
+            credentials: &credentials,
+            fingerprint: &self.fingerprint,
+            advertised: &self.ground.advertised,
+        };
+        let sdp = answer::write(&offer, &codecs, &transport);
+        let view = View {
+            stage: Arc::clone(stage),
+            client: offer.fingerprint()?,
+            missing: offer.wants_beyond(tracks),
+            codecs,
+            credentials,
+        };
+        let (session, reporter) = session::new(&self.alive);
+        self.engine.join(view, reporter)?;
+        Ok(Answer { sdp, etag, session })
     }
 }
 
@@ -182,7 +205,8 @@ pub fn read_offer(sdp: &str, formats: &Formats) -> (Option<Tracks>, Option<Track
     }
     let watched = offer.watches(formats).ok();
     if watched.is_some() {
-        let _ = codecs::for_viewer(&ViewerCodecs::choose(&offer, formats.video.as_deref()));
+        let _ = ViewerCodecs::choose(&offer, formats.video.as_deref());
+        let _ = offer.fingerprint();
     }
     (published, watched)
 }

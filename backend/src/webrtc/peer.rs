@@ -171,7 +171,7 @@ pub(super) fn internal(error: &dyn std::fmt::Display) -> OfferError {
 }
 
 /// `ice-char`s (RFC 8839 section 5.4); six bits of randomness each.
-fn random_text(length: usize) -> String {
+pub(super) fn random_text(length: usize) -> String {
     const CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = vec![0; length];
     // Without randomness nothing here is safe to do.

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use rtc::sdp::{MediaDescription, SessionDescription};
 
+use super::engine::Fingerprint;
 use crate::media::stage::{Formats, Tracks};
 
 /// An offer that is refused. `Display` is a sentence for whoever sent it.
@@ -18,6 +19,9 @@ pub enum OfferError {
     /// It has no codec that is sent or taken here.
     #[error("The offer has no codec in common with us: {0}.")]
     NoCommonCodec(String),
+    /// Those who watch already come first.
+    #[error("The server is busy with the viewers it has: please try again in a moment.")]
+    Busy,
     /// It wants a picture that browsers cannot show over WebRTC.
     #[error(
         "This broadcast cannot be watched over WebRTC now, because its encoder sends B-frames: its \
@@ -57,6 +61,7 @@ pub(super) struct OpusPayload {
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     pub(super) sdp: String,
+    pub(super) session: SessionDescription,
     /// Sections that are not rejected, in their order.
     sections: Vec<Section>,
 }
@@ -95,8 +100,58 @@ impl Offer {
         }
         Ok(Self {
             sdp: sdp.to_owned(),
+            session,
             sections,
         })
+    }
+
+    /// The client's ICE user name fragment: bundled sections have the same.
+    pub(super) fn ufrag(&self) -> Option<&str> {
+        self.anywhere("ice-ufrag").next()
+    }
+
+    /// SHA-256 of the client's certificate (RFC 8122 section 5).
+    ///
+    /// # Errors
+    /// [`OfferError::Invalid`]: the hash is one that every client can make.
+    pub(super) fn fingerprint(&self) -> Result<Fingerprint, OfferError> {
+        let read = |value: &str| {
+            let (hash, digits) = value.trim().split_once(' ')?;
+            let bytes = digits
+                .trim()
+                .split(':')
+                .map(|byte| u8::from_str_radix(byte, 16).ok())
+                .collect::<Option<Vec<_>>>()?;
+            let bytes = hash.eq_ignore_ascii_case("sha-256").then_some(bytes)?;
+            bytes.try_into().ok().map(Fingerprint)
+        };
+        self.anywhere("fingerprint")
+            .find_map(read)
+            .ok_or_else(|| invalid("it has no DTLS fingerprint made with sha-256"))
+    }
+
+    /// Checks that the client begins the DTLS handshake, or may do so (RFC 8842 section 5.2).
+    ///
+    /// # Errors
+    /// [`OfferError::Invalid`].
+    pub(super) fn check_setup(&self) -> Result<(), OfferError> {
+        match self.anywhere("setup").next() {
+            Some("passive" | "holdconn") => Err(invalid("a=setup has to be actpass or active")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The values of an attribute in the sections that are not rejected, then in the session's part.
+    fn anywhere<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        let media = self.session.media_descriptions.iter();
+        let taken = media
+            .filter(|media| media.media_name.port.value != 0 || media.has_attribute("bundle-only"));
+        let attributes = taken
+            .flat_map(|media| &media.attributes)
+            .chain(&self.session.attributes);
+        attributes
+            .filter(move |attribute| attribute.key == key)
+            .filter_map(|attribute| attribute.value.as_deref())
     }
 
     /// The H.264 payload types, in the offerer's order.

@@ -12,6 +12,8 @@ pub enum End {
     Lost,
     /// Another publisher took over the room.
     TakenOver,
+    /// The viewer's path does not carry the stream, not even its keyframes.
+    Unfit,
     /// The picture of the room has B-frames now, which browsers cannot show over WebRTC.
     BFrames,
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use e2e::load::audience::Audience;
+use e2e::load::floor;
 use e2e::load::peer::Identity;
 use e2e::load::process::{CpuMeter, Process};
 use e2e::load::publisher::Publisher;
@@ -28,7 +29,7 @@ const TOLERANCE: f64 = 1.10;
 #[derive(Parser)]
 struct Arguments {
     /// How many viewers; several numbers are measured one after the other
-    #[arg(long, value_delimiter = ',', default_values_t = [50, 150, 300])]
+    #[arg(long, value_delimiter = ',', default_values_t = [50, 150, 300, 600, 1_000])]
     viewers: Vec<usize>,
     /// How many of them join each second
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
@@ -124,7 +125,10 @@ impl Broadcast {
 }
 
 async fn series(broadcast: &Broadcast, arguments: &Arguments) -> Result<()> {
-    println!("CPU is in percent of one core, the server's and this program's own.");
+    println!(
+        "CPU is in percent of one core, the server's and this program's own. The floor is the same bytes \
+         encrypted and sent in a bare loop."
+    );
     let table = Table::new(&[
         "viewers",
         "joined",
@@ -136,6 +140,8 @@ async fn series(broadcast: &Broadcast, arguments: &Arguments) -> Result<()> {
         "lost %",
         "server CPU %",
         "each",
+        "floor",
+        "ratio",
         "memory MiB",
         "each KiB",
         "files",
@@ -176,6 +182,9 @@ async fn measure(
 
     let joined = u64::try_from(audience.len())?;
     let mut joins = audience.join_times();
+    broadcast.leave(audience).await?;
+    // By the same machine in the same minute, but not beside the server: they would slow each other down.
+    let floor = floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?;
     let each = |total: u64| ratio(total, joined);
     let added = alone.map_or(0, |alone| memory.saturating_sub(alone));
     table.row(&[
@@ -192,12 +201,13 @@ async fn measure(
         ),
         format!("{cpu:.1}"),
         format!("{:.3}", cpu * ratio(1, joined)),
+        format!("{:.3}", floor * ratio(1, joined)),
+        format!("{:.2}", cpu / floor),
         format!("{:.1}", mebibytes(memory)),
         format!("{:.0}", each(added) / 1024.0),
         files.to_string(),
         format!("{own_cpu:.1}"),
     ]);
-    broadcast.leave(audience).await?;
     Ok(memory)
 }
 

@@ -26,7 +26,7 @@ pub(super) const KEYFRAME_BYTES: usize = 60_000;
 pub(super) const PICTURE_BYTES: usize =
     (500_000 - KEYFRAME_BYTES) / (KEYFRAME_INTERVAL as usize - 1);
 /// 64 kbit/s.
-const SOUND_BYTES: usize = 160;
+pub(super) const SOUND_BYTES: usize = 160;
 /// Largest RTP packet.
 const MTU: usize = 1_200;
 

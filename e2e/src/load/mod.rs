@@ -7,6 +7,7 @@
 
 pub mod audience;
 pub mod crowd;
+pub mod floor;
 pub mod gaps;
 pub mod media;
 pub mod peer;

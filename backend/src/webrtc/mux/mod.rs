@@ -25,13 +25,15 @@ use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState
 
 use self::routes::Routes;
 use self::runtime::MuxRuntime;
+pub(super) use self::tcp::Stream as TcpStream;
+use super::engine::Doorway;
 use crate::metrics::METRICS;
 use crate::tcp::{canonical, listen as listen_tcp};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
 const SOCKET_BUFFER: usize = 8 << 20;
 /// Largest datagram that is looked at; more than any path's MTU that WebRTC uses.
-const MAX_DATAGRAM: usize = 2_048;
+pub(super) const MAX_DATAGRAM: usize = 2_048;
 
 /// The shared ports and who is behind them.
 pub(super) struct Mux {
@@ -43,11 +45,34 @@ pub(super) struct Mux {
     dropped: AtomicU64,
 }
 
-/// Where a peer's traffic goes: its virtual UDP socket and its virtual TCP listener.
+/// Where a peer's traffic goes.
 #[derive(Clone)]
-struct Port {
-    udp: Arc<udp::Inbox>,
-    tcp: tcp::Incoming,
+enum Port {
+    /// To a peer connection: its virtual UDP socket and its virtual TCP listener.
+    Connection {
+        udp: Arc<udp::Inbox>,
+        tcp: tcp::Incoming,
+    },
+    /// To the engine.
+    Viewer(Doorway),
+}
+
+impl Port {
+    fn push(&self, datagram: &[u8], from: SocketAddr) {
+        match self {
+            Self::Connection { udp, .. } => udp.push(datagram, from),
+            Self::Viewer(doorway) => doorway.push(datagram, from),
+        }
+    }
+
+    fn connect(&self, stream: TcpStream) -> io::Result<()> {
+        match self {
+            Self::Connection { tcp, .. } => tcp
+                .try_send(stream)
+                .map_err(|_| io::Error::other("too many connections of one peer")),
+            Self::Viewer(doorway) => doorway.connect(stream),
+        }
+    }
 }
 
 impl std::fmt::Debug for Mux {
@@ -88,21 +113,34 @@ impl Mux {
     ) -> (Registration, MuxRuntime) {
         let inbox = Arc::new(udp::Inbox::default());
         let (tcp, incoming) = tcp::backlog();
-        let port = Port {
+        let port = Port::Connection {
             udp: Arc::clone(&inbox),
             tcp,
         };
+        (
+            self.enter(ufrag, password, port),
+            MuxRuntime::new(Arc::clone(self), inbox, incoming),
+        )
+    }
+
+    /// Enters a viewer of the engine's, until the registration is dropped.
+    pub(super) fn register_viewer(
+        self: &Arc<Self>,
+        ufrag: &str,
+        password: &str,
+        doorway: Doorway,
+    ) -> Registration {
+        self.enter(ufrag, password, Port::Viewer(doorway))
+    }
+
+    fn enter(self: &Arc<Self>, ufrag: &str, password: &str, port: Port) -> Registration {
         self.routes
             .lock()
             .insert(ufrag.to_owned(), password.to_owned(), port);
-        let registration = Registration {
+        Registration {
             mux: Arc::clone(self),
             ufrag: ufrag.to_owned(),
-        };
-        (
-            registration,
-            MuxRuntime::new(Arc::clone(self), inbox, incoming),
-        )
+        }
     }
 
     /// The port's address on this machine.
@@ -115,19 +153,36 @@ impl Mux {
         self.routes.lock().len().0
     }
 
-    /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
-    fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+    /// Packets that the kernel cuts from one send.
+    pub(super) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
+    /// Waits until the socket takes more.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+
+    /// Sends at once.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
+    pub(super) fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
         let mut transmit = Transmit { ..*transmit };
         if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
             transmit.destination.set_ip(ip.to_ipv6_mapped().into());
         }
-        let sent = self.socket.try_io(Interest::WRITABLE, || {
+        self.socket.try_io(Interest::WRITABLE, || {
             self.state
                 .try_send(UdpSockRef::from(&self.socket), &transmit)
-        });
-        match sent {
+        })
+    }
+
+    /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
+    fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        match self.try_send(transmit) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -163,7 +218,7 @@ impl Mux {
         METRICS.webrtc.received.inc_by(datagram.len() as u64);
         let mut routes = self.routes.lock();
         if let Some(port) = routes.route(datagram, from) {
-            port.udp.push(datagram, from);
+            port.push(datagram, from);
         }
     }
 }
@@ -197,15 +252,33 @@ fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
             socket.set_only_v6(false)?;
         }
         socket.set_nonblocking(true)?;
-        // The kernel grants what its limits allow; less is no reason not to start.
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        size_buffers(&socket);
         socket.bind(&listen.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         match listen_tcp(socket.local_addr()?) {
             Ok(listener) => return Ok((socket, listener)),
             Err(error) if attempts == 0 => return Err(error),
             Err(_) => {}
+        }
+    }
+}
+
+/// The kernel grants what its limits allow; less is no reason not to start, but to say so.
+fn size_buffers(socket: &Socket) {
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+    for (granted, sysctl) in [
+        (socket.recv_buffer_size(), "net.core.rmem_max"),
+        (socket.send_buffer_size(), "net.core.wmem_max"),
+    ] {
+        // Linux tells twice what is usable.
+        let granted = granted.unwrap_or_default() / 2;
+        if granted < SOCKET_BUFFER {
+            tracing::warn!(
+                granted,
+                wanted = SOCKET_BUFFER,
+                "small buffers for WebRTC: with many viewers raise {sysctl} to {SOCKET_BUFFER}"
+            );
         }
     }
 }

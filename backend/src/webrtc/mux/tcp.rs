@@ -84,9 +84,7 @@ async fn introduce(mux: &Mux, socket: TcpStream, peer: SocketAddr) -> io::Result
         local: peer,
         read: Mutex::new(read),
     };
-    port.tcp
-        .try_send(stream)
-        .map_err(|_| io::Error::other("too many connections of one peer"))
+    port.connect(stream)
 }
 
 /// The first framed message in `read`, if it is complete.
@@ -105,11 +103,11 @@ fn first_message(read: &[u8]) -> io::Result<Option<&[u8]>> {
 
 /// A TCP connection of one peer, with what was read from it to find out whose it is.
 #[derive(Debug)]
-pub(super) struct Stream {
-    socket: TcpStream,
-    peer: SocketAddr,
+pub(in super::super) struct Stream {
+    pub(in super::super) socket: TcpStream,
+    pub(in super::super) peer: SocketAddr,
     local: SocketAddr,
-    read: Mutex<Vec<u8>>,
+    pub(in super::super) read: Mutex<Vec<u8>>,
 }
 
 type Pinned<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;

@@ -1,38 +1,49 @@
 //! The RTP packets of a room, made once for all who watch by WebRTC.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::task::AbortHandle;
 
+use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 use super::packetizer::payloads;
 use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
 use crate::media::stage::Stage;
 use crate::media::time::MediaTime;
-use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 
 /// A viewer starts no further behind live than this; if the newest keyframe is older it gets a new one.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// Pictures that can be sent again; what a viewer asks for later it could not show in time.
+const HISTORY: Duration = Duration::from_millis(1_500);
+/// And no more of them than this.
+const MAX_HISTORY: usize = 512;
 
 /// An access unit as RTP: the same bytes for every viewer, whatever its payload types.
 #[derive(Debug)]
 pub(super) struct RtpUnit {
     pub(super) kind: TrackKind,
+    /// Counts the feed's units, from 1.
+    pub(super) number: u64,
+    /// The first packet's number: packets are counted track by track.
+    pub(super) first: u64,
+    /// When it was made.
+    pub(super) made: Instant,
     /// RTP timestamp in ticks of the track's clock.
     pub(super) timestamp: u32,
     pub(super) payloads: Vec<Bytes>,
-    time: MediaTime,
-    random_access: bool,
+    pub(super) time: MediaTime,
+    pub(super) random_access: bool,
     size: usize,
 }
 
 impl RtpUnit {
-    fn new(unit: &AccessUnit) -> Self {
+    pub(super) fn new(unit: &AccessUnit, number: u64, first: u64) -> Self {
         let kind = unit.format.kind();
         let rate = match kind {
             TrackKind::Video => VIDEO_CLOCK,
@@ -42,6 +53,9 @@ impl RtpUnit {
         let timestamp = unit.pts.to_ticks(rate) as u32; // modulo 2^32 (RFC 3550 section 5.1)
         Self {
             kind,
+            number,
+            first,
+            made: Instant::now(),
             timestamp,
             payloads: payloads(unit),
             time: unit.dts,
@@ -65,10 +79,42 @@ impl Unit for RtpUnit {
     }
 }
 
+/// The newest pictures, for viewers that missed some of their packets.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pictures: VecDeque<Arc<RtpUnit>>,
+    /// Number of the packet after the newest.
+    next: u64,
+}
+
+impl History {
+    /// Takes a picture; sound is not sent again.
+    pub(super) fn push(&mut self, unit: &Arc<RtpUnit>) {
+        if unit.kind != TrackKind::Video {
+            return;
+        }
+        self.next = unit.first + unit.payloads.len() as u64;
+        self.pictures.push_back(Arc::clone(unit));
+        let is_old = |oldest: &Arc<RtpUnit>| unit.time.since(oldest.time) > HISTORY;
+        while self.pictures.len() > MAX_HISTORY || self.pictures.front().is_some_and(is_old) {
+            self.pictures.pop_front();
+        }
+    }
+
+    /// The picture with the packet of this number, and the packet's place in it.
+    pub(super) fn find(&self, number: u64) -> Option<(&RtpUnit, usize)> {
+        let behind = self.pictures.partition_point(|unit| unit.first <= number);
+        let unit = self.pictures.get(behind.checked_sub(1)?)?;
+        let place = usize::try_from(number - unit.first).ok()?;
+        (place < unit.payloads.len()).then_some((unit, place))
+    }
+}
+
 /// One room's packets. The task that makes them lives as long as somebody watches.
 #[derive(Debug)]
 pub(super) struct Feed {
     units: Arc<Fanout<RtpUnit>>,
+    history: Arc<RwLock<History>>,
     /// Held so that sound is in Opus.
     _rendition: Arc<Rendition>,
     task: AbortHandle,
@@ -79,12 +125,32 @@ impl Feed {
         let units = Arc::new(Fanout::new(Limits::default()));
         let rendition = stage.rendition(AudioCodec::Opus);
         let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
-        let task = tokio::spawn(run(source, Arc::clone(&units))).abort_handle();
+        let history = Arc::default();
+        let task = tokio::spawn(run(source, Arc::clone(&units), Arc::clone(&history)));
         Self {
             units,
+            history,
             _rendition: rendition,
-            task,
+            task: task.abort_handle(),
         }
+    }
+
+    /// A place at the next keyframe to come, for a viewer that could not keep up.
+    pub(super) fn subscribe_to_next(&self) -> Subscription<RtpUnit> {
+        self.units.subscribe(Start::Next)
+    }
+
+    /// Packets of pictures from this unit's first to the newest.
+    pub(super) fn packets_since(&self, unit: &RtpUnit) -> u64 {
+        match unit.kind {
+            TrackKind::Video => self.history.read().next.saturating_sub(unit.first),
+            TrackKind::Audio => 0,
+        }
+    }
+
+    /// What can be sent again.
+    pub(super) fn history(&self) -> &RwLock<History> {
+        &self.history
     }
 
     /// A viewer's place.
@@ -99,15 +165,30 @@ impl Drop for Feed {
     }
 }
 
-async fn run(mut source: Subscription<AccessUnit>, units: Arc<Fanout<RtpUnit>>) {
-    while let Some(delivery) = source.next().await {
-        units.publish(Arc::new(RtpUnit::new(&delivery.unit)));
+async fn run(
+    mut source: Subscription<AccessUnit>,
+    units: Arc<Fanout<RtpUnit>>,
+    history: Arc<RwLock<History>>,
+) {
+    let (mut video, mut audio) = (0, 0);
+    for number in 1.. {
+        let Some(delivery) = source.next().await else {
+            return;
+        };
+        let next = match delivery.unit.format.kind() {
+            TrackKind::Video => &mut video,
+            TrackKind::Audio => &mut audio,
+        };
+        let unit = Arc::new(RtpUnit::new(&delivery.unit, number, *next));
+        *next += unit.payloads.len() as u64;
+        history.write().push(&unit);
+        units.publish(unit);
     }
 }
 
 /// The feeds of all rooms that are being watched.
 #[derive(Debug, Default)]
-pub(in super::super) struct Feeds {
+pub(super) struct Feeds {
     by_stage: Mutex<HashMap<usize, Weak<Feed>>>,
 }
 

@@ -1,0 +1,524 @@
+//! The viewers of one room on one worker, and the task that serves them.
+//!
+//! It owns them: no lock is taken and no channel is crossed for a packet on its way out. Whoever is up to
+//! date is *live* and gets each unit as it comes; whoever comes late reads the feed at its own place, from
+//! the newest keyframe on and faster than it plays, until it has caught up.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep_until;
+use tracing::Span;
+
+use super::batch::Batch;
+use super::metrics::Metrics;
+use super::outlet::{self, Connection, Outlet};
+use super::quality::Diet;
+use super::transport::{Ended, Path};
+use super::viewer::{Event, Viewer};
+use super::{Load, MAX_CONNECTIONS, Share};
+use crate::media::access_unit::TrackKind;
+use crate::media::fanout::Subscription;
+use crate::media::stage::{Formats, Stage, Tracks};
+use crate::media::time::MediaTime;
+use crate::webrtc::feed::{Feed, RtpUnit};
+use crate::webrtc::mux::{Registration, TcpStream};
+use crate::webrtc::session::{End, Reporter};
+
+/// Messages that may wait for a hall; datagrams beyond are dropped.
+pub(super) const INBOX: usize = 4_096;
+/// How often somebody who starts is sent more.
+const STEP: Duration = Duration::from_millis(5);
+/// How often the viewers' clocks are looked at otherwise.
+const TICK: Duration = Duration::from_millis(100);
+/// A viewer has caught up after so many steps, whatever the bit rate: 200 ms.
+const STEPS: u64 = 40;
+/// Packets of a step at least: 20 Mbit/s.
+const MIN_PACE: usize = 10;
+/// A viewer that has nothing to show asks for a keyframe this often.
+const KEYFRAME_RETRY: Duration = Duration::from_secs(1);
+
+/// What a hall is told.
+pub(in crate::webrtc) enum Inbound {
+    /// Somebody comes.
+    Join(Box<Join>),
+    /// A datagram came for a viewer.
+    Datagram(u64, Path, Bytes),
+    /// A viewer opened a connection.
+    Connected(u64, TcpStream),
+    /// A connection is gone.
+    Disconnected(u64, Path),
+    /// A viewer is asked to leave.
+    Close(u64),
+}
+
+/// Somebody who comes.
+pub(in crate::webrtc) struct Join {
+    pub(super) id: u64,
+    pub(super) viewer: Viewer,
+    /// Tracks that the viewer would take but the room did not have when it came.
+    pub(super) missing: Tracks,
+    pub(super) reporter: Reporter,
+    pub(super) registration: Registration,
+    pub(super) share: Share,
+    /// The session's, for the log.
+    pub(super) span: Span,
+}
+
+/// What a hall serves.
+pub(super) struct Hall {
+    inbox: mpsc::Receiver<Inbound>,
+    door: mpsc::WeakSender<Inbound>,
+    stage: Arc<Stage>,
+    feed: Arc<Feed>,
+    formats: watch::Receiver<Formats>,
+    units: Subscription<RtpUnit>,
+    members: HashMap<u64, Box<Member>>,
+    /// The newest unit that the live viewers were sent, when, and its time.
+    newest: Option<(u64, Instant, MediaTime)>,
+    /// Somebody came or starts since the last tick.
+    unsettled: bool,
+    batch: Batch,
+    outlet: Outlet,
+    load: Arc<Load>,
+}
+
+struct Member {
+    viewer: Viewer,
+    play: Play,
+    /// Number of the newest unit it was sent.
+    last: u64,
+    connections: Vec<Connection>,
+    missing: Tracks,
+    reporter: Reporter,
+    /// The session's, for the log.
+    span: Span,
+    _registration: Registration,
+    _share: Share,
+}
+
+enum Play {
+    Connecting,
+    Starting(Box<Starting>),
+    Live,
+}
+
+/// A viewer on its way to live.
+struct Starting {
+    units: Subscription<RtpUnit>,
+    /// The unit it is being sent, and the next packet of it.
+    unit: Option<(Arc<RtpUnit>, usize)>,
+    /// Packets of a step, known with the first unit.
+    pace: Option<usize>,
+    asked: Option<Instant>,
+}
+
+impl Starting {
+    fn new(units: Subscription<RtpUnit>) -> Box<Self> {
+        Box::new(Self {
+            units,
+            unit: None,
+            pace: None,
+            asked: None,
+        })
+    }
+}
+
+impl Hall {
+    pub(super) fn new(
+        (door, inbox): (mpsc::WeakSender<Inbound>, mpsc::Receiver<Inbound>),
+        stage: Arc<Stage>,
+        feed: Arc<Feed>,
+        outlet: Outlet,
+        load: Arc<Load>,
+    ) -> Self {
+        Self {
+            inbox,
+            door,
+            formats: stage.formats(),
+            units: feed.subscribe(),
+            stage,
+            feed,
+            members: HashMap::new(),
+            newest: None,
+            unsettled: false,
+            batch: Batch::default(),
+            outlet,
+            load,
+        }
+    }
+
+    /// Serves until nobody can come any more.
+    pub(super) async fn run(mut self) {
+        let mut tick = Instant::now();
+        loop {
+            tokio::select! {
+                inbound = self.inbox.recv() => match inbound {
+                    Some(inbound) => self.take(inbound).await,
+                    None => return,
+                },
+                delivery = self.units.next() => {
+                    let Some(delivery) = delivery else { return self.empty().await };
+                    if delivery.skipped > 0 {
+                        Metrics::add(&self.outlet.metrics.jumps, self.members.len() as u64);
+                    }
+                    self.fan_out(&delivery.unit).await;
+                }
+                changed = self.formats.changed() => match changed {
+                    Ok(()) => self.look_at_formats().await,
+                    Err(_) => return self.empty().await,
+                },
+                () = sleep_until(tick.into()) => {
+                    self.tick().await;
+                    tick = Instant::now() + TICK;
+                }
+            }
+            if std::mem::take(&mut self.unsettled) {
+                tick = tick.min(Instant::now() + STEP);
+            }
+        }
+    }
+
+    async fn take(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Join(join) => self.join(*join).await,
+            Inbound::Datagram(id, path, datagram) => self.handle(id, path, &datagram).await,
+            Inbound::Connected(id, stream) => self.connect(id, stream),
+            Inbound::Disconnected(id, path) => {
+                if let Some(member) = self.members.get_mut(&id) {
+                    let gone = path.remote();
+                    member
+                        .connections
+                        .retain(|connection| connection.remote != gone);
+                    member.viewer.forget(path);
+                }
+            }
+            Inbound::Close(id) => self.leave(id, End::Closed).await,
+        }
+    }
+
+    async fn join(&mut self, join: Join) {
+        let member = Member {
+            viewer: join.viewer,
+            play: Play::Connecting,
+            last: 0,
+            connections: Vec::new(),
+            missing: join.missing,
+            reporter: join.reporter,
+            _registration: join.registration,
+            span: join.span,
+            _share: join.share,
+        };
+        // It may have changed since the offer was answered.
+        let outgrown = member.outgrown(&self.formats.borrow());
+        self.members.insert(join.id, Box::new(member));
+        self.unsettled = true;
+        if let Some(end) = outgrown {
+            self.leave(join.id, end).await;
+        }
+    }
+
+    /// Frees what a viewer holds, with a goodbye.
+    async fn leave(&mut self, id: u64, end: End) {
+        let Some(mut member) = self.members.remove(&id) else {
+            return;
+        };
+        member.viewer.close(Instant::now());
+        member.flush(&self.outlet).await;
+        if !matches!(member.play, Play::Connecting) {
+            self.outlet.metrics.viewers.fetch_sub(1, Ordering::Relaxed);
+        }
+        member.reporter.ended(end);
+    }
+
+    async fn empty(&mut self) {
+        let all: Vec<_> = self.members.keys().copied().collect();
+        for id in all {
+            self.leave(id, End::Closed).await;
+        }
+    }
+
+    fn connect(&mut self, id: u64, stream: TcpStream) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        if member.connections.len() >= MAX_CONNECTIONS {
+            tracing::debug!(peer = %stream.peer, "too many ICE-TCP connections of one viewer");
+            return;
+        }
+        let path = Path::Tcp(stream.peer);
+        let (door, exit) = (self.door.clone(), self.door.clone());
+        let take = move |frame| {
+            let door = door.upgrade();
+            async move {
+                let Some(door) = door else { return false };
+                let inbound = Inbound::Datagram(id, path, frame);
+                door.send(inbound).await.is_ok()
+            }
+        };
+        let gone = async move {
+            if let Some(door) = exit.upgrade() {
+                let _ = door.send(Inbound::Disconnected(id, path)).await;
+            }
+        };
+        member.connections.push(outlet::serve(stream, take, gone));
+    }
+
+    async fn handle(&mut self, id: u64, path: Path, datagram: &[u8]) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        let now = Instant::now();
+        let metrics = &self.outlet.metrics;
+        let (mut connected, mut wants_keyframe, mut end) = (false, false, None);
+        let take = |event| match event {
+            Event::Connected => connected = true,
+            Event::NeedsKeyframe => wants_keyframe = true,
+            Event::Hopeless => end = Some(End::Unfit),
+            Event::Ended(why) => end = Some(self::end(why)),
+        };
+        let (span, viewer) = (&member.span, &mut member.viewer);
+        span.in_scope(|| viewer.handle(now, path, datagram, metrics, take));
+        if connected && matches!(member.play, Play::Connecting) {
+            Metrics::add(&metrics.viewers, 1);
+            Metrics::add(&metrics.joined, 1);
+            member.play = Play::Starting(Starting::new(self.feed.subscribe()));
+            self.unsettled = true;
+            member.reporter.connected();
+        }
+        if wants_keyframe {
+            Metrics::add(&metrics.keyframe_requests, 1);
+            self.stage.request_keyframe();
+        }
+        member.flush(&self.outlet).await;
+        if member.viewer.misses() {
+            self.batch.clear();
+            let count = {
+                let history = self.feed.history().read();
+                member.viewer.retransmit(&history, &mut self.batch)
+            };
+            Metrics::add(&metrics.retransmissions, count as u64);
+            member.send(&self.batch, &self.outlet).await;
+        }
+        if let Some(end) = end {
+            if end == End::Unfit {
+                Metrics::add(&self.outlet.metrics.hopeless, 1);
+                let peer = path.remote();
+                member.span.in_scope(|| {
+                    tracing::info!(%peer, "a viewer's path does not carry the stream");
+                });
+            }
+            self.leave(id, end).await;
+        } else if connected {
+            self.step(id, now).await;
+        }
+    }
+
+    /// Sends a unit to all who are live.
+    async fn fan_out(&mut self, unit: &RtpUnit) {
+        self.newest = Some((unit.number, Instant::now(), unit.time));
+        let mut worn_out = Vec::new();
+        for (&id, member) in &mut self.members {
+            let live = matches!(member.play, Play::Live) && unit.number > member.last;
+            if !live || !member.takes(unit) {
+                continue;
+            }
+            member.last = unit.number;
+            self.batch.clear();
+            let written = member.viewer.write(unit, 0, usize::MAX, &mut self.batch);
+            if written.is_err() {
+                worn_out.push(id);
+            } else if !member.send(&self.batch, &self.outlet).await {
+                // A connection that is behind: nothing until it is through, then a keyframe.
+                Metrics::add(&self.outlet.metrics.jumps, 1);
+                member.play = Play::Starting(Starting::new(self.feed.subscribe_to_next()));
+                self.unsettled = true;
+                self.stage.request_keyframe();
+            }
+        }
+        for id in worn_out {
+            self.leave(id, End::Lost).await;
+        }
+        self.load.sent(unit.made.elapsed());
+    }
+
+    /// Lets time pass for all.
+    async fn tick(&mut self) {
+        let now = Instant::now();
+        let mut ended = Vec::new();
+        let mut starting = Vec::new();
+        let at = self
+            .newest
+            .map(|(_, when, time)| time + now.saturating_duration_since(when).into());
+        for (&id, member) in &mut self.members {
+            if let Some(Event::Ended(why)) = member.viewer.handle_timeout(now) {
+                ended.push((id, end(why)));
+                continue;
+            }
+            member.flush(&self.outlet).await;
+            if let Some(report) = at.and_then(|at| member.viewer.report(now, at)) {
+                member.send_one(&report, &self.outlet).await;
+            }
+            if matches!(member.play, Play::Starting(_)) {
+                starting.push(id);
+            }
+        }
+        self.unsettled = !starting.is_empty();
+        for id in starting {
+            self.step(id, now).await;
+        }
+        for (id, end) in ended {
+            self.leave(id, end).await;
+        }
+    }
+
+    /// Brings a viewer that starts a step nearer to live.
+    async fn step(&mut self, id: u64, now: Instant) {
+        let Some(member) = self.members.get_mut(&id) else {
+            return;
+        };
+        let newest = self.newest.map_or(0, |(number, ..)| number);
+        let mut sent = 0;
+        while let Play::Starting(starting) = &mut member.play {
+            if starting.unit.is_none() {
+                // What is newer than the newest comes to all who are live.
+                if starting.pace.is_some() && member.last >= newest {
+                    member.play = Play::Live;
+                    return;
+                }
+                starting.unit = starting.units.try_next().map(|delivery| (delivery.unit, 0));
+            }
+            let Some((unit, from)) = starting.unit.take() else {
+                let patient = starting
+                    .asked
+                    .is_some_and(|asked| now.saturating_duration_since(asked) < KEYFRAME_RETRY);
+                if starting.pace.is_none() && !patient {
+                    starting.asked = Some(now);
+                    self.stage.request_keyframe();
+                }
+                return;
+            };
+            let pace = *starting.pace.get_or_insert_with(|| {
+                let backlog = self.feed.packets_since(&unit) / STEPS;
+                usize::try_from(backlog).unwrap_or(MIN_PACE).max(MIN_PACE)
+            });
+            let most = pace.saturating_sub(sent);
+            if most == 0 {
+                starting.unit = Some((unit, from));
+                return;
+            }
+            self.batch.clear();
+            let Ok(next) = member.viewer.write(&unit, from, most, &mut self.batch) else {
+                return self.leave(id, End::Lost).await;
+            };
+            sent += next - from;
+            if next < unit.payloads.len() {
+                starting.unit = Some((Arc::clone(&unit), next));
+            }
+            member.last = unit.number;
+            if !member.send(&self.batch, &self.outlet).await {
+                member.play = Play::Starting(Starting::new(self.feed.subscribe_to_next()));
+                return;
+            }
+        }
+    }
+
+    /// Ends the sessions that can no longer show what the room has become.
+    async fn look_at_formats(&mut self) {
+        let formats = self.formats.borrow_and_update().clone();
+        let members = self.members.iter();
+        let over: Vec<_> = members
+            .filter_map(|(&id, member)| Some((id, member.outgrown(&formats)?)))
+            .collect();
+        for (id, end) in over {
+            self.leave(id, end).await;
+        }
+    }
+}
+
+impl Member {
+    /// Whether the room has become what this session cannot show.
+    fn outgrown(&self, formats: &Formats) -> Option<End> {
+        let missing = self.missing;
+        if self.viewer.has_video() && formats.b_frames {
+            return Some(End::BFrames);
+        }
+        let appears = (missing.video && formats.video.is_some())
+            || (missing.audio && formats.audio.is_some());
+        appears.then(|| {
+            self.span.in_scope(|| {
+                tracing::debug!("the room has a new track: the viewer has to come again");
+            });
+            End::Lost
+        })
+    }
+
+    fn takes(&self, unit: &RtpUnit) -> bool {
+        match self.viewer.diet() {
+            Diet::Full => true,
+            Diet::Keyframes => unit.kind == TrackKind::Audio || unit.random_access,
+            Diet::Nothing => false,
+        }
+    }
+
+    /// Sends what the viewer's transport has to say.
+    async fn flush(&mut self, outlet: &Outlet) {
+        while let Some((path, datagram)) = self.viewer.poll_transmit() {
+            self.send_along(path, &datagram, outlet).await;
+        }
+    }
+
+    async fn send_one(&mut self, datagram: &[u8], outlet: &Outlet) {
+        if let Some(path) = self.viewer.path() {
+            self.send_along(path, datagram, outlet).await;
+        }
+    }
+
+    async fn send_along(&mut self, path: Path, datagram: &[u8], outlet: &Outlet) {
+        match path {
+            Path::Udp(remote) => outlet.send_one(datagram, remote).await,
+            Path::Tcp(remote) => {
+                if let Some(connection) = self.connection(remote) {
+                    connection.send_one(datagram);
+                }
+            }
+        }
+    }
+
+    /// Sends packets; `false` when the viewer is too far behind to take them.
+    async fn send(&mut self, batch: &Batch, outlet: &Outlet) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        let (packets, bytes) = batch.size();
+        Metrics::add(&outlet.metrics.packets, packets as u64);
+        Metrics::add(&outlet.metrics.bytes, bytes as u64);
+        match self.viewer.path() {
+            Some(Path::Udp(remote)) => {
+                outlet.send(batch, remote).await;
+                true
+            }
+            Some(Path::Tcp(remote)) => match self.connection(remote) {
+                Some(connection) => connection.send(batch),
+                None => true,
+            },
+            None => true,
+        }
+    }
+
+    fn connection(&self, remote: std::net::SocketAddr) -> Option<&Connection> {
+        self.connections
+            .iter()
+            .find(|connection| connection.remote == remote)
+    }
+}
+
+const fn end(why: Ended) -> End {
+    match why {
+        Ended::Closed | Ended::Silent | Ended::Refused => End::Lost,
+    }
+}

@@ -1,0 +1,373 @@
+//! One viewer without its sockets: what it is sent, and what it has to say about it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::shared::error::Result;
+
+use super::batch::Batch;
+use super::metrics::Metrics;
+use super::numbering::Numbering;
+use super::quality::{Diet, Quality};
+use super::rtcp::{self, Feedback, NtpClock, SenderReport};
+use super::srtp::{RTP_HEADER, Srtp};
+use super::transport::{self, Path, Transport};
+use crate::media::access_unit::TrackKind;
+use crate::media::time::MediaTime;
+use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK, ViewerCodecs};
+use crate::webrtc::feed::{History, RtpUnit};
+
+/// The tracks' names in RTP, the same for all viewers.
+pub(in crate::webrtc) const VIDEO_SSRC: u32 = 0x1000;
+/// Of retransmitted pictures (RFC 4588 section 5.3).
+pub(in crate::webrtc) const RTX_SSRC: u32 = 0x1001;
+/// See [`VIDEO_SSRC`].
+pub(in crate::webrtc) const AUDIO_SSRC: u32 = 0x2000;
+/// Says that the tracks belong together (RFC 3550 section 6.5.1).
+pub(in crate::webrtc) const CNAME: &str = "golive";
+
+const MARKER: u8 = 0x80;
+/// RFC 3550 section 6.2 would have it every 5 s; browsers place sound and picture by it, so it comes soon.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Packets a viewer may have sent again in each [`REFILL`]: a request of 4 bytes asks for 17 packets.
+const RETRANSMISSIONS: u32 = 100;
+const REFILL: Duration = Duration::from_millis(100);
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// Media can flow.
+    Connected,
+    /// It needs a keyframe.
+    NeedsKeyframe,
+    /// Its path does not carry the stream.
+    Hopeless,
+    /// Nothing more comes or goes.
+    Ended(transport::Ended),
+}
+
+/// A track on its way to one viewer.
+struct Track {
+    ssrc: u32,
+    payload_type: u8,
+    clock: u32,
+    numbering: Numbering,
+    packets: u32,
+    octets: u32,
+    rtx: Option<Rtx>,
+}
+
+/// A retransmission stream (RFC 4588 section 4).
+struct Rtx {
+    payload_type: u8,
+    /// Counts the packets: the sequence number and the rollovers.
+    next: u64,
+}
+
+/// Packets and time go in, packets and events come out.
+pub(super) struct Viewer {
+    transport: Transport,
+    video: Option<Track>,
+    audio: Option<Track>,
+    clock: NtpClock,
+    quality: Quality,
+    report_due: Instant,
+    /// Packets to send again: the room's number and the viewer's.
+    missing: Vec<(u64, u64)>,
+    credit: u32,
+    refilled: Instant,
+}
+
+impl Viewer {
+    pub(super) fn new(
+        transport: Transport,
+        codecs: &ViewerCodecs,
+        clock: NtpClock,
+        now: Instant,
+    ) -> Self {
+        let track = |ssrc, payload_type, clock| Track {
+            ssrc,
+            payload_type,
+            clock,
+            numbering: Numbering::default(),
+            packets: 0,
+            octets: 0,
+            rtx: None,
+        };
+        let video = codecs.h264.as_ref().map(|h264| Track {
+            rtx: h264.rtx.map(|payload_type| Rtx {
+                payload_type,
+                next: 0,
+            }),
+            ..track(VIDEO_SSRC, h264.payload_type, VIDEO_CLOCK)
+        });
+        let audio = codecs.opus.as_ref();
+        let audio = audio.map(|opus| track(AUDIO_SSRC, opus.payload_type, AUDIO_CLOCK));
+        Self {
+            transport,
+            video,
+            audio,
+            clock,
+            quality: Quality::default(),
+            report_due: now,
+            missing: Vec::new(),
+            credit: RETRANSMISSIONS,
+            refilled: now,
+        }
+    }
+
+    /// Takes a datagram; tells each event.
+    pub(super) fn handle(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        metrics: &Metrics,
+        mut tell: impl FnMut(Event),
+    ) {
+        match self.transport.handle(now, path, datagram) {
+            Some(transport::Event::Connected) => tell(Event::Connected),
+            Some(transport::Event::Ended(why)) => tell(Event::Ended(why)),
+            Some(transport::Event::Rtcp(compound)) => {
+                rtcp::read(&compound, |feedback| {
+                    if let Some(event) = self.hear(now, &feedback, metrics) {
+                        tell(event);
+                    }
+                });
+            }
+            None => {}
+        }
+    }
+
+    /// Appends the packets of `unit` from number `from` on, no more than `most`; says which one is next.
+    ///
+    /// # Errors
+    /// When the keys are worn out; the viewer has to come again.
+    pub(super) fn write(
+        &mut self,
+        unit: &RtpUnit,
+        from: usize,
+        most: usize,
+        batch: &mut Batch,
+    ) -> Result<usize> {
+        let count = unit.payloads.len();
+        let end = count.min(from.saturating_add(most));
+        let track = match unit.kind {
+            TrackKind::Video => &mut self.video,
+            TrackKind::Audio => &mut self.audio,
+        };
+        let (Some(track), Some(srtp)) = (track, self.transport.srtp()) else {
+            return Ok(count);
+        };
+        let first = unit.first + from as u64;
+        let index = track.numbering.place(first, (end - from) as u64);
+        let payloads = unit.payloads.iter().enumerate();
+        for (index, (position, payload)) in (index..).zip(payloads.take(end).skip(from)) {
+            let is_last = unit.kind == TrackKind::Video && position + 1 == count;
+            let header = Header {
+                payload_type: track.payload_type | if is_last { MARKER } else { 0 },
+                index,
+                timestamp: unit.timestamp,
+                ssrc: track.ssrc,
+            };
+            header.write(&[payload], srtp, batch)?;
+            track.packets = track.packets.wrapping_add(1);
+            #[expect(clippy::cast_possible_truncation, reason = "payloads fit a datagram")]
+            let octets = payload.len() as u32;
+            track.octets = track.octets.wrapping_add(octets);
+        }
+        Ok(end)
+    }
+
+    /// Appends what the viewer misses and the room still has; says how many packets.
+    pub(super) fn retransmit(&mut self, history: &History, batch: &mut Batch) -> usize {
+        let (Some(track), Some(srtp)) = (&mut self.video, self.transport.srtp()) else {
+            return 0;
+        };
+        let mut count = 0;
+        for (number, index) in self.missing.drain(..) {
+            let Some((unit, position)) = history.find(number) else {
+                continue;
+            };
+            let marker = if position + 1 == unit.payloads.len() {
+                MARKER
+            } else {
+                0
+            };
+            let payload = &unit.payloads[position];
+            let written = match &mut track.rtx {
+                Some(rtx) => {
+                    let header = Header {
+                        payload_type: rtx.payload_type | marker,
+                        index: rtx.next,
+                        timestamp: unit.timestamp,
+                        ssrc: RTX_SSRC,
+                    };
+                    rtx.next += 1;
+                    // RFC 4588 section 4: the number it had, then what it was.
+                    let [.., high, low] = index.to_be_bytes();
+                    header.write(&[&[high, low], payload], srtp, batch)
+                }
+                // The same packet once more: the same bytes, so no nonce is used for two.
+                None => Header {
+                    payload_type: track.payload_type | marker,
+                    index,
+                    timestamp: unit.timestamp,
+                    ssrc: track.ssrc,
+                }
+                .write(&[payload], srtp, batch),
+            };
+            count += usize::from(written.is_ok());
+        }
+        count
+    }
+
+    /// A sender report for each track, once they are due. `at` is the stage's time now.
+    pub(super) fn report(&mut self, now: Instant, at: MediaTime) -> Option<Bytes> {
+        if now < self.report_due {
+            return None;
+        }
+        let srtp = self.transport.srtp()?;
+        let mut compound = Vec::with_capacity(96);
+        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        for track in tracks.filter(|track| track.packets > 0) {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let timestamp = at.to_ticks(track.clock) as u32; // modulo 2^32
+            let report = SenderReport {
+                ssrc: track.ssrc,
+                ntp: self.clock.ntp(now),
+                timestamp,
+                packets: track.packets,
+                octets: track.octets,
+            };
+            report.write(CNAME, &mut compound);
+        }
+        if compound.is_empty() {
+            return None;
+        }
+        self.report_due = now + REPORT_INTERVAL;
+        srtp.protect_rtcp(&compound).ok().map(Into::into)
+    }
+
+    /// Whether it is sent the picture.
+    pub(super) const fn has_video(&self) -> bool {
+        self.video.is_some()
+    }
+
+    /// What the viewer's path carries.
+    pub(super) const fn diet(&self) -> Diet {
+        self.quality.diet()
+    }
+
+    /// Whether there is something to [`Viewer::retransmit`].
+    pub(super) fn misses(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Where media goes.
+    pub(super) const fn path(&self) -> Option<Path> {
+        self.transport.path()
+    }
+
+    /// See [`Transport::poll_transmit`].
+    pub(super) fn poll_transmit(&mut self) -> Option<(Path, Bytes)> {
+        self.transport.poll_transmit()
+    }
+
+    /// Lets time pass.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Event> {
+        if now < self.transport.timeout() {
+            return None;
+        }
+        match self.transport.handle_timeout(now) {
+            Some(transport::Event::Ended(why)) => Some(Event::Ended(why)),
+            _ => None,
+        }
+    }
+
+    /// See [`Transport::forget`].
+    pub(super) fn forget(&mut self, path: Path) {
+        self.transport.forget(path);
+    }
+
+    /// See [`Transport::close`].
+    pub(super) fn close(&mut self, now: Instant) {
+        self.transport.close(now);
+    }
+
+    fn hear(&mut self, now: Instant, feedback: &Feedback, metrics: &Metrics) -> Option<Event> {
+        match *feedback {
+            Feedback::Report {
+                ssrc,
+                fraction_lost,
+                last_report,
+                delay,
+            } => {
+                let track = self.video.as_ref().or(self.audio.as_ref())?;
+                if ssrc != track.ssrc {
+                    return None;
+                }
+                Metrics::add(&metrics.reports, 1);
+                Metrics::add(&metrics.lost, fraction_lost.into());
+                if let Some(trip) = rtcp::round_trip(self.clock.ntp(now), last_report, delay) {
+                    let micros = u64::try_from(trip.as_micros()).unwrap_or(u64::MAX);
+                    Metrics::add(&metrics.round_trips, 1);
+                    Metrics::add(&metrics.round_trip, micros);
+                }
+                let diet = self.quality.report(now, f32::from(fraction_lost) / 256.0);
+                (diet == Diet::Nothing).then_some(Event::Hopeless)
+            }
+            Feedback::Missing {
+                ssrc,
+                first,
+                following,
+            } => {
+                let track = self.video.as_ref().filter(|track| track.ssrc == ssrc)?;
+                if now.saturating_duration_since(self.refilled) >= REFILL {
+                    (self.credit, self.refilled) = (RETRANSMISSIONS, now);
+                }
+                let others = (0..16).filter(|bit| following >> bit & 1 == 1);
+                let sequences = others.map(|bit| first.wrapping_add(bit + 1));
+                for sequence in std::iter::once(first).chain(sequences) {
+                    let Some(found) = track.numbering.find(sequence) else {
+                        continue;
+                    };
+                    if self.credit == 0 {
+                        break;
+                    }
+                    self.credit -= 1;
+                    self.missing.push(found);
+                }
+                None
+            }
+            Feedback::NeedsKeyframe => Some(Event::NeedsKeyframe),
+        }
+    }
+}
+
+/// What varies in the headers we send (RFC 3550 section 5.1).
+struct Header {
+    /// With the marker bit.
+    payload_type: u8,
+    /// Sequence number and rollovers.
+    index: u64,
+    timestamp: u32,
+    ssrc: u32,
+}
+
+impl Header {
+    fn write(&self, payload: &[&[u8]], srtp: &mut Srtp, batch: &mut Batch) -> Result<()> {
+        let [_, _, r0, r1, r2, r3, high, low] = self.index.to_be_bytes();
+        batch.push(|bytes, start| {
+            let mut header = [0; RTP_HEADER];
+            header[..4].copy_from_slice(&[0x80, self.payload_type, high, low]);
+            header[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
+            header[8..].copy_from_slice(&self.ssrc.to_be_bytes());
+            bytes.extend_from_slice(&header);
+            for part in payload {
+                bytes.extend_from_slice(part);
+            }
+            srtp.protect(bytes, start, u32::from_be_bytes([r0, r1, r2, r3]))
+        })
+    }
+}
