@@ -156,6 +156,12 @@ impl App {
         self.rtmp
     }
 
+    /// The rooms there are.
+    #[must_use]
+    pub const fn rooms(&self) -> &Arc<Registry> {
+        &self.rooms
+    }
+
     /// Carries the media.
     #[must_use]
     pub const fn webrtc(&self) -> &Arc<Server> {

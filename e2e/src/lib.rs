@@ -8,6 +8,7 @@
 pub mod app_2016;
 pub mod browser;
 pub mod eventually;
+pub mod ffmpeg;
 pub mod load;
 pub mod pages;
 pub mod scenery;

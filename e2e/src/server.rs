@@ -33,6 +33,7 @@ pub struct Server {
     process: Child,
     port: u16,
     scheme: &'static str,
+    rtmp: u16,
     log: PathBuf,
     stopped: bool,
     http: reqwest::Client,
@@ -50,12 +51,13 @@ impl Server {
         let turn = TURN.lock().await;
         let is_https = flags.iter().any(|flag| flag.starts_with("--tls"));
         let scheme = if is_https { "https" } else { "http" };
-        let port = free_port()?;
+        let (port, rtmp) = (free_port()?, free_port()?);
         let log = log_file()?;
         let output = File::create(&log)?;
         let program = program();
         let process = Command::new(&program)
             .args(["--http", &format!("127.0.0.1:{port}")])
+            .args(["--rtmp", &format!("127.0.0.1:{rtmp}")])
             .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
             .args(["--public-address", "127.0.0.1"])
             .args(flags)
@@ -75,6 +77,7 @@ impl Server {
             process,
             port,
             scheme,
+            rtmp,
             log,
             stopped: false,
             http,
@@ -114,6 +117,18 @@ impl Server {
     #[must_use]
     pub fn authority(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of RTMP.
+    #[must_use]
+    pub const fn rtmp_port(&self) -> u16 {
+        self.rtmp
+    }
+
+    /// Where a room is played by RTMP, and the 2016 app pushes to.
+    #[must_use]
+    pub fn rtmp_url(&self, room: &str) -> String {
+        format!("rtmp://127.0.0.1:{}/live/{room}", self.rtmp)
     }
 
     /// `GET path`.

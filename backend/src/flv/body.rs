@@ -9,7 +9,7 @@ use super::metadata::Metadata;
 use super::video::CODEC_AVC;
 use crate::media::aac::AacFormat;
 use crate::media::access_unit::{AccessUnit, AudioFormat, Format};
-use crate::media::h264::VideoFormat;
+use crate::media::h264::{VideoFormat, put_nal};
 
 /// AAC is always announced as 44 kHz, 16 bit, stereo; the configuration says what it is (section E.4.2.1).
 const AAC_TAG: u8 = CODEC_AAC << 4 | 0x0f;
@@ -33,14 +33,26 @@ impl Body {
     pub fn of(unit: &AccessUnit) -> Option<Self> {
         let data = unit.data.clone();
         match &unit.format {
-            Format::Video(_) => {
-                let composition = (unit.pts - unit.dts).as_micros().div_euclid(1_000);
-                let composition = i32::try_from(composition).unwrap_or(0);
-                Some(Self::picture(unit.random_access, composition, data))
-            }
+            Format::Video(_) => Some(Self::of_picture(unit, data)),
             Format::Audio(AudioFormat::Aac(_)) => Some(Self::aac(data)),
             Format::Audio(AudioFormat::Opus { .. }) => None,
         }
+    }
+
+    /// Of a picture, behind its parameter sets.
+    #[must_use]
+    pub fn with_parameter_sets(unit: &AccessUnit, format: &VideoFormat) -> Self {
+        let mut data = BytesMut::new();
+        put_nal(&mut data, &format.sps);
+        put_nal(&mut data, &format.pps);
+        data.extend_from_slice(&unit.data);
+        Self::of_picture(unit, data.freeze())
+    }
+
+    fn of_picture(unit: &AccessUnit, data: Bytes) -> Self {
+        let composition = (unit.pts - unit.dts).as_micros().div_euclid(1_000);
+        let composition = i32::try_from(composition).unwrap_or(0);
+        Self::picture(unit.random_access, composition, data)
     }
 
     /// The sequence header of a format; `None` for sound that FLV does not carry.

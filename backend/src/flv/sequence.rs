@@ -36,12 +36,16 @@ impl Sequencer {
     /// What has to be sent of this unit, in order.
     pub fn bodies(&mut self, unit: &AccessUnit) -> impl Iterator<Item = Timed> {
         let timestamp = timestamp(unit.dts);
-        let header = if self.is_new(unit) {
-            Body::sequence_header(&unit.format)
+        let bodies = if self.is_new(unit) {
+            let body = match &unit.format {
+                // Some players take a sequence header once, but parameter sets wherever they come.
+                Format::Video(video) => Some(Body::with_parameter_sets(unit, video)),
+                Format::Audio(_) => Body::of(unit),
+            };
+            [Body::sequence_header(&unit.format), body]
         } else {
-            None
+            [None, Body::of(unit)]
         };
-        let bodies = [header, Body::of(unit)];
         bodies
             .into_iter()
             .flatten()
@@ -108,8 +112,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::media::h264::VideoFormat;
     use crate::media::h264::tests::{PPS, SPS_BASELINE, SPS_HIGH_720P};
+    use crate::media::h264::{NalType, VideoFormat, nals};
 
     fn picture(sps: &'static [u8], epoch: u32) -> AccessUnit {
         let (sps, pps) = (Bytes::from_static(sps), Bytes::from_static(PPS));
@@ -139,6 +143,19 @@ mod tests {
         let mut sequencer = Sequencer::default();
         count(&mut sequencer, &picture(SPS_BASELINE, 1));
         assert_eq!(count(&mut sequencer, &picture(SPS_HIGH_720P, 1)), 2);
+    }
+
+    #[test]
+    fn the_first_picture_of_another_resolution_carries_its_parameter_sets() {
+        let mut sequencer = Sequencer::default();
+        count(&mut sequencer, &picture(SPS_BASELINE, 1));
+        let changed = picture(SPS_HIGH_720P, 1);
+        let bodies: Vec<_> = sequencer.bodies(&changed).collect();
+        let types = nals(bodies[1].body.data()).map(|nal| NalType::of(&nal));
+        let expected = [NalType::SPS, NalType::PPS, NalType::IDR];
+        assert!(types.eq(expected));
+        let next: Vec<_> = sequencer.bodies(&changed).collect();
+        assert_eq!(next[0].body.data(), &changed.data);
     }
 
     #[test]

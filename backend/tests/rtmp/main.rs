@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod bad_input;
+mod bridge;
 mod client;
 mod flv;
 mod open_rooms;

@@ -15,6 +15,7 @@ mod sessions;
 mod social;
 mod social_limits;
 mod strangers;
+#[allow(dead_code, reason = "shared with other tests")]
 mod support;
 mod tls;
 #[path = "../webrtc/client.rs"]

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -78,9 +79,13 @@ impl Server {
         self.app.http()
     }
 
-    #[allow(dead_code, reason = "for the tests of faults")]
     pub(crate) fn webrtc(&self) -> SocketAddr {
         self.app.webrtc().local_addr()
+    }
+
+    /// The room itself, where its API is not enough.
+    pub(crate) fn inside(&self, created: &CreatedRoom) -> Arc<golive::rooms::room::Room> {
+        self.app.rooms().find(&created.room.key).unwrap()
     }
 
     /// OBS's field "Server".

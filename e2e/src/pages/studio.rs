@@ -61,6 +61,24 @@ impl<'a> StudioPage<'a> {
         Ok(key.to_owned())
     }
 
+    /// Makes a room for streaming software, and returns its key and the address to publish to.
+    pub async fn prepares_for_software(&self, title: &str) -> Result<(String, String)> {
+        self.browser.state("studio", "setup", LONG).await?;
+        self.browser.click("way-encoder").await?;
+        self.browser.fill("title", title).await?;
+        self.browser.click("prepare").await?;
+        self.browser.state("studio", "waiting", SOON).await?;
+        let field = async |hook: &str| {
+            let value = self.browser.find(hook).await?.value().await?;
+            value.with_context(|| format!("{hook:?} is empty"))
+        };
+        let (server, stream_key) = (field("rtmp-server").await?, field("stream-key").await?);
+        let (key, _) = stream_key
+            .split_once('?')
+            .context("the stream key has another form")?;
+        Ok((key.to_owned(), format!("{server}/{stream_key}")))
+    }
+
     /// Waits until the broadcast is on air.
     pub async fn is_live(&self) -> Result<()> {
         self.browser.state("studio", "live", LONG).await

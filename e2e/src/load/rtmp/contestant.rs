@@ -35,13 +35,12 @@ impl Contestant {
     /// # Errors
     /// It cannot be started.
     pub async fn golive() -> Result<Self> {
-        let rtmp = free_address()?;
-        let server = Server::start_with(&[&FOR_LOAD[..], &["--rtmp", &rtmp]].concat()).await?;
+        let server = Server::start_with(&FOR_LOAD).await?;
         let process = Process::new(server.pid().context("the server ended by itself")?)?;
         let created = server.create_room("Load").await?;
         let key = created.room.key.to_string();
         let place = Place {
-            server: rtmp.parse()?,
+            server: ([127, 0, 0, 1], server.rtmp_port()).into(),
             app: "live".to_owned(),
             name: key.clone(),
         };
