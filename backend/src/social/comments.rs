@@ -79,9 +79,12 @@ impl History {
         is_there
     }
 
-    /// Deletes all comments of a person.
-    pub fn remove_all_of(&mut self, author: &AuthorId) {
+    /// Deletes all comments of a person, and tells their numbers.
+    pub fn remove_all_of(&mut self, author: &AuthorId) -> Vec<u64> {
+        let theirs = self.comments.iter().filter(|kept| is_by(kept, author));
+        let ids = theirs.map(|kept| kept.comment.id).collect();
         self.comments.retain(|kept| !is_by(kept, author));
+        ids
     }
 
     /// How many comments there are before the one with this number.
@@ -204,7 +207,7 @@ mod tests {
     fn all_comments_of_a_person_are_deleted_together() {
         let mut history = history(6);
         assert_eq!(history.last_of(&author("odd")).unwrap().0.id, 5);
-        history.remove_all_of(&author("odd"));
+        assert_eq!(history.remove_all_of(&author("odd")), [1, 3, 5]);
         assert_eq!(ids(&history.page(None)), [2, 4, 6]);
         assert!(history.last_of(&author("odd")).is_none());
     }
