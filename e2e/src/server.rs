@@ -17,6 +17,14 @@ use tokio::time::timeout;
 
 use crate::{LONG, SOON, eventually, target_dir};
 
+/// Flags for load: all of it comes from one address.
+pub const FOR_LOAD: [&str; 4] = [
+    "--sessions-per-minute",
+    "0",
+    "--max-rtmp-connections-per-address",
+    "100000",
+];
+
 /// Held by the one server that runs.
 static TURN: Mutex<()> = Mutex::const_new(());
 

@@ -137,8 +137,10 @@ fn run_as_installed() -> Result<()> {
     let owner = String::from_utf8_lossy(&owner.stdout).trim().to_owned();
     ensure!(owner == "golive 750", "{DATA} is {owner}");
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut server = Command::new("runuser")
-        .args(["-u", set("User=")?, "--", "env"])
+    // These two become the server, so that signals reach it and its status is its own.
+    let user = set("User=")?;
+    let mut server = Command::new("setpriv")
+        .args(["--reuid", user, "--regid", user, "--init-groups", "env"])
         .arg(set("Environment=")?)
         .arg(format!("GOLIVE_HTTP=127.0.0.1:{port}"))
         .args(["GOLIVE_RTMP=127.0.0.1:0", "GOLIVE_WEBRTC=127.0.0.1:0"])
@@ -167,7 +169,7 @@ fn answers(port: u16) -> Result<()> {
     bail!("the server does not answer")
 }
 
-/// By SIGTERM, as systemd does. `runuser` passes it on.
+/// By SIGTERM, as systemd does.
 fn stop(server: &mut Child) -> Result<()> {
     let pid = server.id().to_string();
     ensure!(

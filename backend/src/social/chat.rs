@@ -17,18 +17,18 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// What was said before the server was stopped.
+    /// What was said and decided before the server was stopped.
     pub(crate) fn restored(stored: StoredRoom) -> Self {
         let decisions = stored.moderation.as_deref().map(serde_json::from_str);
         let decisions = decisions.transpose().unwrap_or_else(|error| {
             let room = stored.record.key;
-            tracing::error!(%room, "what the host decided cannot be read: {error}");
+            tracing::error!(%room, "what the host decided is not understood: {error}");
             None
         });
         Self {
             comments: History::restored(stored.comments, stored.last_comment),
             combos: Combos::default(),
-            moderation: decisions.map(Moderation::restored).unwrap_or_default(),
+            moderation: Moderation::restored(decisions.unwrap_or_default()),
         }
     }
 }

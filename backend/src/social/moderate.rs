@@ -120,7 +120,8 @@ impl Social {
         let neighbour = person.neighbour;
         let mut chat = room.chat().lock();
         chat.moderation.bans.add(Banned { ban, neighbour })?;
-        drop(room.shelf().delete(chat.comments.remove_all_of(author)));
+        let said = chat.comments.remove_all_of(author);
+        drop(room.shelf().delete(said));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
         if is_pinned(&chat, |pinned| pinned.author.as_ref() == Some(author)) {
             self.show_pinned(room, &mut chat, None);

@@ -38,6 +38,10 @@ pub struct TlsFlags {
     )]
     pub tls_key: Option<PathBuf>,
 
+    /// Where certificates that are made or fetched are kept
+    #[arg(long, env = "GOLIVE_TLS_FOLDER", value_name = "DIR")]
+    pub tls_folder: Option<PathBuf>,
+
     /// A name of this server, for --tls acme; may be repeated
     #[arg(
         long = "domain",
@@ -75,8 +79,8 @@ pub enum Mode {
 }
 
 impl TlsFlags {
-    /// Where the certificate comes from, if TLS is wanted. What is to be kept goes to `folder`; `names` are
-    /// what this machine is called.
+    /// Where the certificate comes from, if TLS is wanted. What is to be kept goes to `folder`, if no other
+    /// was given; `names` are what this machine is called.
     ///
     /// # Errors
     /// [`TlsError::NowhereToKeep`].
@@ -85,6 +89,7 @@ impl TlsFlags {
         folder: Option<&Path>,
         names: impl FnOnce() -> Vec<String>,
     ) -> Result<Option<Source>, TlsError> {
+        let folder = self.tls_folder.as_deref().or(folder);
         Ok(match (self.tls, &self.tls_cert, &self.tls_key) {
             (Some(Mode::SelfSigned), ..) => Some(Source::SelfSigned {
                 names: names(),
@@ -103,5 +108,65 @@ impl TlsFlags {
             }),
             (None, ..) => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        tls: TlsFlags,
+    }
+
+    fn source(flags: &[&str], folder: Option<&str>) -> Result<Option<Source>, TlsError> {
+        let flags = Flags::try_parse_from([&["golive"], flags].concat()).unwrap();
+        flags.tls.source(folder.map(Path::new), Vec::new)
+    }
+
+    fn refused(flags: &[&str]) -> bool {
+        Flags::try_parse_from([&["golive"], flags].concat()).is_err()
+    }
+
+    #[test]
+    fn without_flags_there_is_no_tls() {
+        assert!(source(&[], Some("/data")).unwrap().is_none());
+    }
+
+    #[test]
+    fn flags_that_need_each_other_are_asked_for() {
+        assert!(refused(&["--tls", "acme"]));
+        assert!(refused(&["--tls-cert", "c.pem"]));
+        assert!(refused(&[
+            "--tls",
+            "self-signed",
+            "--tls-cert",
+            "c.pem",
+            "--tls-key",
+            "k.pem"
+        ]));
+    }
+
+    #[test]
+    fn an_account_has_to_be_kept_somewhere() {
+        let acme = ["--tls", "acme", "--domain", "live.example"];
+        assert!(matches!(source(&acme, None), Err(TlsError::NowhereToKeep)));
+        let kept = |source: Option<Source>| match source {
+            Some(Source::Acme { folder, .. }) => folder,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            kept(source(&acme, Some("/data")).unwrap()),
+            Path::new("/data")
+        );
+        let elsewhere = [&acme[..], &["--tls-folder", "/tls"]].concat();
+        assert_eq!(
+            kept(source(&elsewhere, Some("/data")).unwrap()),
+            Path::new("/tls")
+        );
     }
 }

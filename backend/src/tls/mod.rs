@@ -93,7 +93,9 @@ pub enum TlsError {
     #[error("TLS cannot be set up: {0}")]
     Rustls(#[from] tokio_rustls::rustls::Error),
     /// There is nowhere to keep an account: the authority would soon refuse more of them.
-    #[error("--tls acme needs a folder to keep its account and certificate in: please give --data")]
+    #[error(
+        "--tls acme needs a folder to keep its account and certificate in: please give --tls-folder"
+    )]
     NowhereToKeep,
 }
 

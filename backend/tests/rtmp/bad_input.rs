@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
 use golive::flv::amf0::Value;
+use golive::rtmp::chunk::writer::{Header, put_message};
 use golive::rtmp::message_type;
 use shared::api::CreatedRoom;
 use shared::room::RoomState;
@@ -174,12 +175,44 @@ async fn messages_that_claim_too_much_are_refused_before_they_come() {
         message_type::COMMAND,
     ] {
         let mut client = RtmpClient::on_air(&server, stream_key(&made)).await;
+        // In one chunk, at that.
+        let chunk_size = (16_u32 << 20).to_be_bytes();
+        client
+            .message(message_type::SET_CHUNK_SIZE, 0, &chunk_size)
+            .await;
         let mut out = BytesMut::new();
         out.put_slice(&[6, 0, 0, 0, 0xff, 0xff, 0xff, kind, 1, 0, 0, 0]);
         out.put_slice(&[0; 64]);
         client.write(&out).await;
         client.is_cut().await;
     }
+    bystanders.notice_nothing(&server).await;
+}
+
+#[tokio::test]
+async fn metadata_of_megabytes_cuts_the_connection() {
+    let server = Server::start().await;
+    let mut bystanders = Bystanders::of(&server).await;
+    let made = server.create_room("r").await;
+    let mut client = RtmpClient::on_air(&server, stream_key(&made)).await;
+    let mut body = BytesMut::new();
+    Value::String("onMetaData".into()).put(&mut body);
+    Value::EcmaArray(vec![(
+        "encoder".into(),
+        "x".repeat(3 << 20).as_str().into(),
+    )])
+    .put(&mut body);
+    let mut out = BytesMut::new();
+    let header = Header {
+        chunk_stream: 4,
+        timestamp: 0,
+        message_type: message_type::DATA,
+        stream_id: 1,
+    };
+    put_message(&mut out, header, &[&body], 128);
+    // The server cuts it before all of it is written.
+    let _ = tokio::io::AsyncWriteExt::write_all(&mut client.stream, &out).await;
+    client.is_cut().await;
     bystanders.notice_nothing(&server).await;
 }
 

@@ -89,6 +89,7 @@ async fn a_player_that_reads_nothing_holds_up_nobody() {
     encoder.second(0).await;
     server.state_becomes(&made, RoomState::Live).await;
     let stuck = RtmpClient::play(&server, made.room.key.as_str()).await;
+    let stuck_by_flv = server.get(&format!("/live/{}.flv", made.room.key)).await;
     let mut player = RtmpClient::play(&server, made.room.key.as_str()).await;
     player.next_media(message_type::VIDEO).await;
     // Far more than the system keeps for a connection that is not read.
@@ -104,7 +105,7 @@ async fn a_player_that_reads_nothing_holds_up_nobody() {
         player.next_media(message_type::VIDEO).await;
     }
     assert!(began.elapsed() < SOON);
-    drop(stuck);
+    drop((stuck, stuck_by_flv));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ mod sessions;
 mod social;
 mod social_limits;
 mod strangers;
-#[allow(dead_code, reason = "shared with other tests")]
+#[allow(dead_code, reason = "shared with the tests of everything else")]
 mod support;
 mod tls;
 #[path = "../webrtc/client.rs"]

@@ -11,6 +11,7 @@ use e2e::load::publisher::Publisher;
 use e2e::load::session::Endpoint;
 use e2e::load::statistics::millis;
 use e2e::load::table::Table;
+use e2e::server::FOR_LOAD;
 use e2e::{LONG, Server, eventually};
 use shared::room::{Room, RoomState};
 use tokio::time::sleep;
@@ -63,7 +64,7 @@ struct Broadcast {
 
 impl Broadcast {
     async fn start() -> Result<Self> {
-        let server = Server::start().await?;
+        let server = Server::start_with(&FOR_LOAD).await?;
         let process = Process::new(server.pid().context("the server ended by itself")?)?;
         let identity = Identity::generate()?;
         let created = server.create_room("Load").await?;

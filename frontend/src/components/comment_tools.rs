@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::events::{Action, Comment};
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, KeyboardEvent};
+use web_sys::{Element, HtmlElement, KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::icon::{Glyph, Icon};
 use crate::logic::moderation::TIMEOUT_SECONDS;
@@ -200,10 +200,22 @@ pub fn CommentTools(
             </button>
         }
     });
+    let tools = NodeRef::<Div>::new();
+    // Those of the last comment open below the edge of the list.
+    Effect::new(move |_| {
+        if let Some(tools) = tools.get() {
+            let options = ScrollIntoViewOptions::new();
+            options.set_block(ScrollLogicalPosition::Nearest);
+            request_animation_frame(move || {
+                tools.scroll_into_view_with_scroll_into_view_options(&options);
+            });
+        }
+    });
     view! {
         // What opens here is no news in the chat.
         <div
             class="comment-tools"
+            node_ref=tools
             role="group"
             aria-live="off"
             aria-label=format!("Moderate {}", comment.name)

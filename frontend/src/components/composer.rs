@@ -51,7 +51,9 @@ pub fn Composer(
         clear_refusal.try_set_value(Some(clear));
     };
     let wait_seconds = Memo::new(move |_| {
-        let left = wait_until.get().saturating_sub(ticker.now());
+        // The ticker only says when to look: it is up to a second late.
+        let _ = ticker.now();
+        let left = wait_until.get().saturating_sub(clock::server_now());
         (left > 0).then(|| left.div_ceil(1_000))
     });
     let silenced = Memo::new(move |_| silence_now(feed.rules, ticker));

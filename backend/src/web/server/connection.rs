@@ -27,7 +27,7 @@ use crate::tls::{ACME_TLS_1, H2};
 
 /// Time for the first byte and for the TLS handshake, each.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time for the head of a request, and between two of them.
+/// Time for the first byte, and for the head of a request.
 pub(super) const HEAD: Duration = Duration::from_secs(30);
 /// After so long without a byte either way a connection is over. What lives longer moves more often: a
 /// WebSocket's pings come every 25 s.
@@ -51,10 +51,18 @@ impl Connection {
         let peer = self.peer;
         let served = match self.server.tls.clone() {
             Some(tls) => self.serve_tls(&tls, stream, place).await,
-            None => self.serve_http(held(stream, place), false).await,
+            None => self.serve_plain(stream, place).await,
         };
         if let Err(error) = served {
             tracing::debug!(%peer, "HTTP connection: {error}");
+        }
+    }
+
+    async fn serve_plain(self, stream: TcpStream, place: Place) -> Outcome {
+        // The time of a head is measured from its first byte on.
+        match timeout(HEAD, stream.peek(&mut [0])).await?? {
+            0 => Ok(()),
+            _ => self.serve_http(held(stream, place), false).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The answer to who speaks http to a port of https.
 
 use std::convert::Infallible;
+use std::future::ready;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -15,8 +16,8 @@ use super::connection::{HEAD, Held, Outcome};
 
 /// Answers one request.
 pub(super) async fn serve(stream: Held) -> Outcome {
-    let service = service_fn(async |request: Request<Incoming>| {
-        Ok::<_, Infallible>(to_https(&request.map(Body::new)))
+    let service = service_fn(|request: Request<Incoming>| {
+        ready(Ok::<_, Infallible>(to_https(&request.map(Body::new))))
     });
     http1::Builder::new()
         .timer(TokioTimer::new())

@@ -9,6 +9,7 @@ use super::nginx::Nginx;
 use super::player::Source;
 use crate::Server;
 use crate::load::process::Process;
+use crate::server::FOR_LOAD;
 
 /// A running server with a place to publish to.
 pub struct Contestant {
@@ -34,7 +35,7 @@ impl Contestant {
     /// # Errors
     /// It cannot be started.
     pub async fn golive() -> Result<Self> {
-        let server = Server::start().await?;
+        let server = Server::start_with(&FOR_LOAD).await?;
         let process = Process::new(server.pid().context("the server ended by itself")?)?;
         let created = server.create_room("Load").await?;
         let key = created.room.key.to_string();

@@ -115,7 +115,7 @@ fn Words(
                     data-test="word"
                     autocomplete="off"
                     autocapitalize="off"
-                    placeholder="Separate several with commas"
+                    placeholder="Several with commas"
                     maxlength=moderation::TYPED_CHARS
                     prop:value=typed
                     on:input=move |event| typed.set(event_target_value(&event))
