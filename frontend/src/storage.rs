@@ -28,6 +28,8 @@ pub const CREATE_TOKEN: &str = "golive.create_token";
 pub const CAMERA: &str = "golive.camera";
 /// Device id of the microphone chosen last.
 pub const MICROPHONE: &str = "golive.microphone";
+/// How good the picture is to be; see [`Quality::name`](crate::logic::quality::Quality::name).
+pub const QUALITY: &str = "golive.quality";
 /// See [`session`].
 const SESSION: &str = "golive.session";
 

@@ -30,6 +30,7 @@ use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
 use crate::logic::publisher::Phase;
+use crate::logic::quality::Quality;
 use crate::logic::studio::{self, Program, Way};
 use crate::realtime::RoomFeed;
 use crate::storage;
@@ -393,6 +394,10 @@ impl Desk {
 
     fn switch_device(self, kind: Kind, choice: Choice) {
         spawn_local(self.broadcast.switch_device(kind, choice));
+    }
+
+    fn set_quality(self, quality: Quality) {
+        spawn_local(self.broadcast.set_quality(quality));
     }
 
     fn choose_way(self, way: Way) {
