@@ -284,7 +284,7 @@ impl Broadcast {
             .sources
             .stream_untracked()
             .ok_or_else(|| ApiError::Browser("the camera is off".into()))?;
-        Publisher::start(&room.key, &room.secrets.stream_key, &stream, on_link).await
+        Publisher::start(&room.key, room.secrets.publishing(), &stream, on_link).await
     }
 
     async fn create_room(self) -> Result<HostedRoom, ApiError> {

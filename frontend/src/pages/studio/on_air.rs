@@ -255,9 +255,10 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
             broadcast
                 .room()
                 .map(|room| {
-                    let (origin, key) = (browser::origin(), room.key);
+                    let (origin, key) = (browser::origin(), room.key.clone());
                     view! {
                         <ShareCard
+                            host=(key.clone(), room.secrets.host_token.clone())
                             url=format!("{origin}/room/{key}")
                             flv=format!("{origin}/live/{key}.flv")
                             rtmp=room.secrets.rtmp.and_then(|rtmp| rtmp.play)
