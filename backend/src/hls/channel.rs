@@ -1,6 +1,7 @@
 //! A room over HLS: packages while somebody asks, and lets requests wait for what comes.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -67,9 +68,13 @@ pub struct Rendered {
     pub text: Bytes,
     /// The same, compressed.
     pub gzip: Bytes,
-    /// Counts what changed it: the same number is the same text.
-    pub version: u64,
+    /// Stands for the text: another text has another one.
+    pub tag: u64,
 }
+
+/// Which playlist was rendered last: a rendition's or the multivariant one, with or without old segments.
+/// The version that it shows is kept with it.
+type Form = (Option<TrackKind>, bool);
 
 /// One room's.
 #[derive(Debug)]
@@ -78,7 +83,7 @@ pub struct Channel {
     clock: WallClock,
     /// Counts what the packager made.
     version: watch::Sender<u64>,
-    rendered: Mutex<HashMap<(Option<TrackKind>, bool), Rendered>>,
+    rendered: Mutex<HashMap<Form, (u64, Rendered)>>,
     audience: Mutex<Audience>,
     waiting: Semaphore,
     task: Mutex<Task>,
@@ -124,11 +129,19 @@ impl Channel {
         }
     }
 
+    /// Whether it packages now: then whoever asks is a viewer.
+    fn runs(&self) -> bool {
+        self.task.lock().runs
+    }
+
     /// A client asked for a playlist: it watches.
     ///
     /// # Errors
     /// [`Full`].
-    pub fn asked(&self, room: &Room, client: Client) -> Result<(), Full> {
+    pub fn asked(&self, room: &Room, client: Client<'_>) -> Result<(), Full> {
+        if !self.runs() {
+            return Ok(());
+        }
         let mut audience = self.audience.lock();
         audience.asked(room.viewers(), client, Instant::now())
     }
@@ -137,7 +150,10 @@ impl Channel {
     ///
     /// # Errors
     /// [`Full`].
-    pub fn beat(&self, room: &Room, client: Client, id: &str) -> Result<(), Full> {
+    pub fn beat(&self, room: &Room, client: Client<'_>, id: &str) -> Result<(), Full> {
+        if !self.runs() {
+            return Ok(());
+        }
         let mut audience = self.audience.lock();
         audience.beat(room.viewers(), client, id, Instant::now())
     }
@@ -195,9 +211,8 @@ impl Channel {
         if is_present {
             self.render(Some(kind), skip, text)
         } else {
-            let version = *self.version.borrow();
             let text = text(&self.packager.lock()).ok_or(Unavailable::Gone)?;
-            Ok(Rendered::new(text, version))
+            Ok(Rendered::new(text))
         }
     }
 
@@ -302,15 +317,15 @@ impl Channel {
         // Under both locks, so that a version has one text.
         let packager = self.packager.lock();
         let version = *self.version.borrow();
-        if let Some(found) = rendered.get(&(kind, skip))
-            && found.version == version
+        if let Some((of, found)) = rendered.get(&(kind, skip))
+            && *of == version
         {
             return Ok(found.clone());
         }
         let text = text(&packager).ok_or(Unavailable::Gone)?;
         drop(packager);
-        let made = Rendered::new(text, version);
-        rendered.insert((kind, skip), made.clone());
+        let made = Rendered::new(text);
+        rendered.insert((kind, skip), (version, made.clone()));
         Ok(made)
     }
 
@@ -321,17 +336,17 @@ impl Channel {
         let mut changes = room.changes();
         // A browser sends keyframes when it is asked, so there need not be one; an encoder's come in its
         // own time, and all that is there is of use.
-        let start = if changes.borrow_and_update().ingest == Some(Ingest::Whip) {
+        let max_age = if changes.borrow_and_update().ingest == Some(Ingest::Whip) {
             stage.request_keyframe();
-            Start::Newest { max_age: SEGMENT }
+            SEGMENT
         } else {
-            Start::Oldest
+            Duration::MAX
         };
         self.packager.lock().keyframe_interval = stage
             .measured()
             .and_then(|measured| measured.keyframe_interval);
         let rendition = stage.rendition(AudioCodec::Aac);
-        let mut source = rendition.subscribe(start);
+        let mut source = rendition.subscribe(Start::Newest { max_age });
         let mut keyframe = Instant::now();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -343,7 +358,12 @@ impl Channel {
                         if is_keyframe(&delivery.unit) {
                             keyframe = Instant::now();
                         }
-                        self.change(|packager| packager.push(&delivery.unit));
+                        self.change(|packager| {
+                            if delivery.skipped > 0 {
+                                packager.interrupt();
+                            }
+                            packager.push(&delivery.unit);
+                        });
                     }
                     None => break,
                 },
@@ -368,6 +388,7 @@ impl Channel {
                 }
             }
         }
+        *self.audience.lock() = Audience::default();
         tracing::debug!(room = %room.key(), "no longer packaging for HLS");
     }
 
@@ -411,7 +432,9 @@ impl Wanted {
 }
 
 impl Rendered {
-    fn new(text: String, version: u64) -> Self {
+    fn new(text: String) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         // Writing to memory does not fail.
         let gzip = encoder
@@ -421,7 +444,7 @@ impl Rendered {
         Self {
             text: text.into(),
             gzip: gzip.into(),
-            version,
+            tag: hasher.finish(),
         }
     }
 }

@@ -221,7 +221,9 @@ fn put_sample_entry(out: &mut BytesMut, format: &Format) {
             let rate = u16::try_from(timescale(format)).unwrap_or(0);
             out.put_u32(u32::from(rate) << 16);
             if let AudioFormat::Aac(aac) = audio {
-                put_full_box(out, b"esds", 0, 0, |out| put_es_descriptor(out, &aac.config));
+                put_full_box(out, b"esds", 0, 0, |out| {
+                    put_es_descriptor(out, &aac.config);
+                });
             }
         }),
     }
@@ -378,7 +380,9 @@ pub(crate) mod tests {
         let stsd = find(&file, &["moov", "trak", "mdia", "minf", "stbl", "stsd"]).unwrap();
         let entry = find(&stsd[8..], &["mp4a"]).unwrap();
         let esds = find(&entry[28..], &["esds"]).unwrap();
-        assert!(esds.ends_with(&[5, 0x80, 0x80, 0x80, 2, 0x12, 0x10, 6, 0x80, 0x80, 0x80, 1, 2]));
+        assert!(esds.ends_with(&[
+            5, 0x80, 0x80, 0x80, 2, 0x12, 0x10, 6, 0x80, 0x80, 0x80, 1, 2
+        ]));
     }
 
     #[test]

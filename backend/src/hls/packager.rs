@@ -111,7 +111,8 @@ impl Packager {
     fn is_known(&self) -> bool {
         let (video, audio) = (self.first(TrackKind::Video), self.first(TrackKind::Audio));
         let has_audio = |present: &Presentation| present.track(TrackKind::Audio).is_some();
-        let is_both = video.is_some() && (audio.is_some() || self.going_on().is_some_and(has_audio));
+        let is_both =
+            video.is_some() && (audio.is_some() || self.going_on().is_some_and(has_audio));
         let ends = [self.waiting.first(), self.waiting.last()];
         let span = match ends {
             [Some(first), Some(last)] => last.dts.since(first.dts),

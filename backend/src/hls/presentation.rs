@@ -90,9 +90,7 @@ impl Presentation {
             audio: audio.map(sound),
             keyframe: None,
             broken: false,
-            target: interval.map_or(SEGMENT, |interval| {
-                rounded(interval).clamp(SEGMENT, FORCED)
-            }),
+            target: interval.map_or(SEGMENT, |interval| rounded(interval).clamp(SEGMENT, FORCED)),
             peak: 0,
             ended: false,
         }
@@ -170,7 +168,8 @@ impl Presentation {
             video.finish(None);
         }
         self.keyframe = None;
-        self.broken = self.tracks().any(|track| track.next().segment > 0);
+        let has_begun = self.tracks().any(|track| track.next().segment > 0);
+        self.broken = has_begun;
         self.measure();
     }
 

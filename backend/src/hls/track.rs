@@ -400,8 +400,9 @@ impl Track {
             .find(|&count| span(count) <= WINDOW_SPAN)
             .unwrap_or(WINDOW_LEAST);
         let surplus = shown.len().saturating_sub(count);
-        self.first_shown = shown.get(surplus).map_or(0, |segment| segment.number);
+        let first = shown.get(surplus).map_or(0, |segment| segment.number);
         let shown = shown.len() - surplus;
+        self.first_shown = first;
         while self.segments.len() > 2 * shown + 1
             || (self.size() > KEPT_BYTES && self.segments.len() > WINDOW_LEAST)
         {
@@ -420,9 +421,6 @@ impl Track {
     }
 
     fn size(&self) -> usize {
-        self.segments
-            .iter()
-            .map(|segment| segment.data.len())
-            .sum()
+        self.segments.iter().map(|segment| segment.data.len()).sum()
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::viewers::{Full, Viewer, Viewers};
+use super::viewers::{Full, Protocol, Viewer, Viewers};
 
 /// Whoever has not asked for so long does not watch any more.
 const WATCHES: Duration = Duration::from_secs(12);
@@ -107,7 +107,8 @@ impl Watching {
 
     fn settle(&mut self, viewers: &Viewers) -> Result<(), Full> {
         while self.places.len() < self.count() {
-            self.places.push(viewers.admit()?.watching());
+            self.places
+                .push(viewers.admit()?.by(Protocol::Hls).watching());
         }
         Ok(())
     }
