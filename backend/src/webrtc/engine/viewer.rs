@@ -254,9 +254,14 @@ impl Viewer {
         self.video.is_some()
     }
 
-    /// What the viewer's path carries.
-    pub(super) const fn diet(&self) -> Diet {
-        self.quality.diet()
+    /// Whether the viewer's path carries this unit too; each that comes is asked for once.
+    pub(super) fn takes(&mut self, unit: &RtpUnit) -> bool {
+        self.quality.takes(unit.kind, unit.random_access)
+    }
+
+    /// Whether it can show nothing new without a keyframe, and it is time to say so.
+    pub(super) fn wants_keyframe(&mut self, now: Instant) -> bool {
+        self.quality.wants_keyframe(now)
     }
 
     /// Whether there is something to [`Viewer::retransmit`].
