@@ -13,6 +13,7 @@ mod load;
 mod metrics;
 mod numbering;
 mod outlet;
+mod probe;
 mod quality;
 mod rtcp;
 mod srtp;
@@ -42,6 +43,8 @@ pub(super) use self::ice::Credentials;
 use self::load::{Load, Share};
 pub use self::metrics::{Counts, Metrics};
 use self::outlet::Outlet;
+#[doc(hidden)]
+pub use self::probe::{Ear, Lane};
 use self::rtcp::NtpClock;
 use self::transport::{Path, Transport};
 use self::viewer::Viewer;

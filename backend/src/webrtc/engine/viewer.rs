@@ -128,15 +128,24 @@ impl Viewer {
         match self.transport.handle(now, path, datagram) {
             Some(transport::Event::Connected) => tell(Event::Connected),
             Some(transport::Event::Ended(why)) => tell(Event::Ended(why)),
-            Some(transport::Event::Rtcp(compound)) => {
-                rtcp::read(&compound, |feedback| {
-                    if let Some(event) = self.hear(now, &feedback, metrics) {
-                        tell(event);
-                    }
-                });
-            }
+            Some(transport::Event::Rtcp(compound)) => self.read(now, &compound, metrics, tell),
             None => {}
         }
+    }
+
+    /// Takes a decrypted compound RTCP packet; tells each event.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        compound: &[u8],
+        metrics: &Metrics,
+        mut tell: impl FnMut(Event),
+    ) {
+        rtcp::read(compound, |feedback| {
+            if let Some(event) = self.hear(now, &feedback, metrics) {
+                tell(event);
+            }
+        });
     }
 
     /// Appends the packets of `unit` from number `from` on, no more than `most`; says which one is next.
