@@ -120,6 +120,9 @@ impl Social {
         let banned = Banned::new(ban, person.neighbour);
         let neighbour = banned.neighbour;
         let mut chat = room.chat().lock();
+        let before = chat.moderation.bans.lift(author);
+        // A ban that becomes a time-out lets the others at the address speak again.
+        let neighbour = neighbour.or(before.and_then(|before| before.neighbour));
         chat.moderation.bans.add(banned)?;
         drop(room.shelf().delete(chat.comments.remove_all_of(author)));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
