@@ -16,6 +16,7 @@ mod security;
 pub mod server;
 pub mod sessions;
 mod strangers;
+pub mod thumbnail;
 mod whep;
 mod whip;
 
@@ -39,6 +40,7 @@ use crate::webrtc::Server;
 use origins::Origins;
 use problem::Problem;
 use sessions::Sessions;
+use thumbnail::Easel;
 
 /// Largest body of any request. A browser's SDP offer has a tenth of it.
 const BODY_BYTES: usize = 64 * 1024;
@@ -52,6 +54,8 @@ pub struct Web {
     pub webrtc: Arc<Server>,
     /// What HTTP-FLV players are sent.
     pub flv: Arc<Feeds<TagMuxer>>,
+    /// Makes live pictures.
+    pub easel: Arc<Easel>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
     /// What is counted for each address.
@@ -95,6 +99,7 @@ impl Web {
                     .layer(from_fn_with_state(self.clone(), strangers::secrets))
                     .layer(cors(self.origins.clone().may_read())),
             )
+            .merge(refuse_other_methods(thumbnail::routes()).layer(cors(Any)))
             .with_state(self.clone())
             .merge(
                 socket_io
