@@ -106,9 +106,9 @@ impl Slot {
         }
     }
 
-    /// Nobody drew it after all.
-    fn give_up(&mut self, epoch: Epoch) {
-        if self.epoch == epoch && self.is_drawing {
+    /// Nobody drew this keyframe after all. Changes nothing if it was drawn, or another one is.
+    fn give_up(&mut self, epoch: Epoch, keyframe: MediaTime) {
+        if self.epoch == epoch && self.is_drawing && self.drawn == Some(keyframe) {
             self.is_drawing = false;
             self.drawn = None;
             self.drawn_at = None;
@@ -142,7 +142,8 @@ impl Drawing {
 
 impl Drop for Drawing {
     fn drop(&mut self) {
-        self.stage.thumbnail.lock().give_up(self.keyframe.epoch);
+        let (epoch, at) = (self.keyframe.epoch, self.keyframe.dts);
+        self.stage.thumbnail.lock().give_up(epoch, at);
     }
 }
 
@@ -270,8 +271,10 @@ mod tests {
     async fn what_was_given_up_is_left_to_the_next_one() {
         let (mut slot, start) = (Slot::default(), Instant::now());
         slot.next(start, Some((at(1), FRESH)));
-        slot.give_up(Epoch(0));
+        slot.give_up(Epoch(0), at(1));
         assert_eq!(slot.next(start, Some((at(1), FRESH))), Step::Draw);
+        slot.give_up(Epoch(0), at(0));
+        assert!(slot.is_drawing, "another keyframe");
     }
 
     #[tokio::test(start_paused = true)]
@@ -284,7 +287,7 @@ mod tests {
         assert_eq!(slot.next(start, Some((at(2), FRESH))), Step::Draw);
         slot.finish(Epoch(0), picture(1));
         assert_eq!(slot.picture, None, "of the broadcast before");
-        slot.give_up(Epoch(0));
+        slot.give_up(Epoch(0), at(2));
         assert!(slot.is_drawing, "the present broadcast's");
     }
 }
