@@ -113,6 +113,7 @@ impl App {
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
             hls: Arc::default(),
+            easel: Arc::default(),
             sessions: Arc::clone(&sessions),
             strangers: Arc::clone(&strangers),
             origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),

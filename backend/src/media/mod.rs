@@ -16,5 +16,6 @@ pub mod keyframes;
 pub mod rendition;
 pub mod ring;
 pub mod stage;
+pub mod thumbnail;
 pub mod time;
 pub mod timeline;

@@ -17,6 +17,7 @@ mod security;
 pub mod server;
 pub mod sessions;
 mod strangers;
+pub mod thumbnail;
 mod whep;
 mod whip;
 
@@ -41,6 +42,7 @@ use crate::webrtc::Server;
 use origins::Origins;
 use problem::Problem;
 use sessions::Sessions;
+use thumbnail::Easel;
 
 /// Largest body of any request. A browser's SDP offer has a tenth of it.
 const BODY_BYTES: usize = 64 * 1024;
@@ -56,6 +58,8 @@ pub struct Web {
     pub flv: Arc<Feeds<TagMuxer>>,
     /// What HLS players are sent.
     pub hls: Arc<Channels>,
+    /// Makes live pictures.
+    pub easel: Arc<Easel>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
     /// What is counted for each address.
@@ -99,7 +103,7 @@ impl Web {
                     .layer(from_fn_with_state(self.clone(), strangers::secrets))
                     .layer(cors(self.origins.clone().may_read())),
             )
-            .merge(refuse_other_methods(hls::routes()).layer(cors(Any)))
+            .merge(refuse_other_methods(hls::routes().merge(thumbnail::routes())).layer(cors(Any)))
             .with_state(self.clone())
             .merge(
                 socket_io

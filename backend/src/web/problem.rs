@@ -91,6 +91,9 @@ pub enum Problem {
     /// 400.
     #[error("A player's id has 1 to 64 bytes.")]
     BadId,
+    /// 404.
+    #[error("There is no picture of this room: there is one while somebody is live in it.")]
+    NoPicture,
     /// 403, 410 or 503.
     #[error(transparent)]
     NotAllowed(NotAllowed),
@@ -162,7 +165,7 @@ impl Problem {
             }
             Self::NotAllowed(NotAllowed::Closed(_)) => StatusCode::GONE,
             Self::NotAllowed(_) => StatusCode::FORBIDDEN,
-            Self::NoSuchSession => StatusCode::NOT_FOUND,
+            Self::NoSuchSession | Self::NoPicture => StatusCode::NOT_FOUND,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
