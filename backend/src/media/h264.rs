@@ -64,14 +64,7 @@ impl VideoFormat {
     /// # Errors
     /// [`InvalidSps`] when the SPS breaks the specification.
     pub fn parse(sps: Bytes, pps: Bytes) -> Result<Self, InvalidSps> {
-        let invalid = |error: &dyn std::fmt::Debug| InvalidSps(format!("{error:?}"));
-        // Header, profile, constraints, level; `decode_nal` panics on less than two bytes.
-        if sps.len() < 4 {
-            return Err(InvalidSps(format!("it has only {} bytes", sps.len())));
-        }
-        let rbsp = decode_nal(&sps).map_err(|error| invalid(&error))?;
-        let parsed =
-            SeqParameterSet::from_bits(BitReader::new(&*rbsp)).map_err(|error| invalid(&error))?;
+        let parsed = parse_sps(&sps)?;
         let (width, height) = parsed.pixel_dimensions().map_err(|error| invalid(&error))?;
         let restrictions = parsed
             .vui_parameters
@@ -98,6 +91,20 @@ impl VideoFormat {
         let bytes = self.sps.get(1..4).unwrap_or_default();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// Everything that a sequence parameter set says, given as a NAL unit.
+pub(super) fn parse_sps(sps: &[u8]) -> Result<SeqParameterSet, InvalidSps> {
+    // Header, profile, constraints, level; `decode_nal` panics on less than two bytes.
+    if sps.len() < 4 {
+        return Err(InvalidSps(format!("it has only {} bytes", sps.len())));
+    }
+    let rbsp = decode_nal(sps).map_err(|error| invalid(&error))?;
+    SeqParameterSet::from_bits(BitReader::new(&*rbsp)).map_err(|error| invalid(&error))
+}
+
+fn invalid(error: &dyn std::fmt::Debug) -> InvalidSps {
+    InvalidSps(format!("{error:?}"))
 }
 
 /// The NAL units in the data of an access unit, each without its length.

@@ -7,6 +7,7 @@
 pub mod aac;
 pub mod access_unit;
 pub mod audio;
+pub mod avc;
 pub mod fanout;
 pub mod feed;
 pub mod h264;
@@ -15,5 +16,6 @@ pub mod keyframes;
 pub mod rendition;
 pub mod ring;
 pub mod stage;
+pub mod thumbnail;
 pub mod time;
 pub mod timeline;

@@ -14,6 +14,7 @@ use super::h264::VideoFormat;
 use super::health::{Meter, Snapshot};
 use super::keyframes::{Action, KeyframeRequests};
 use super::rendition::Renditions;
+use super::thumbnail::Slot;
 use super::time::MediaTime;
 use crate::metrics::METRICS;
 
@@ -67,6 +68,7 @@ pub struct Stage {
     state: Mutex<State>,
     keyframe_wanted: Notify,
     pub(super) renditions: Renditions,
+    pub(super) thumbnail: Mutex<Slot>,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +104,7 @@ impl Stage {
             state: Mutex::default(),
             keyframe_wanted: Notify::new(),
             renditions: Renditions::default(),
+            thumbnail: Mutex::default(),
         }
     }
 
@@ -154,6 +157,12 @@ impl Stage {
         METRICS.keyframes_wanted.inc();
         self.state.lock().requests.want();
         self.keyframe_wanted.notify_waiters();
+    }
+
+    /// The present broadcast, or the one that was the last.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.state.lock().epoch
     }
 
     /// Now, on the stage's timeline.

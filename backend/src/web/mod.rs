@@ -1,10 +1,11 @@
-//! Everything over HTTP: the API, WHIP and WHEP, the page, the list of rooms for 2016 clients.
+//! Everything over HTTP: the API, WHIP and WHEP, LL-HLS, HTTP-FLV, the page, the list of rooms for 2016 clients.
 
 mod api;
 mod auth;
 mod exchange;
 mod flv;
 mod health;
+mod hls;
 mod host_link;
 mod legacy;
 mod links;
@@ -16,6 +17,7 @@ mod security;
 pub mod server;
 pub mod sessions;
 mod strangers;
+pub mod thumbnail;
 mod whep;
 mod whip;
 
@@ -32,6 +34,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
+use crate::hls::channel::Channels;
 use crate::limits::Strangers;
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
@@ -39,6 +42,7 @@ use crate::webrtc::Server;
 use origins::Origins;
 use problem::Problem;
 use sessions::Sessions;
+use thumbnail::Easel;
 
 /// Largest body of any request. A browser's SDP offer has a tenth of it.
 const BODY_BYTES: usize = 64 * 1024;
@@ -52,6 +56,10 @@ pub struct Web {
     pub webrtc: Arc<Server>,
     /// What HTTP-FLV players are sent.
     pub flv: Arc<Feeds<TagMuxer>>,
+    /// What HLS players are sent.
+    pub hls: Arc<Channels>,
+    /// Makes live pictures.
+    pub easel: Arc<Easel>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
     /// What is counted for each address.
@@ -95,6 +103,7 @@ impl Web {
                     .layer(from_fn_with_state(self.clone(), strangers::secrets))
                     .layer(cors(self.origins.clone().may_read())),
             )
+            .merge(refuse_other_methods(hls::routes().merge(thumbnail::routes())).layer(cors(Any)))
             .with_state(self.clone())
             .merge(
                 socket_io
@@ -123,6 +132,11 @@ fn cors(origins: impl Into<AllowOrigin>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IF_MATCH])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::RANGE,
+            IF_MATCH,
+        ])
         .expose_headers([LOCATION, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, header::LINK])
 }

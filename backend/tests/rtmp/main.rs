@@ -13,6 +13,7 @@ mod publish;
 #[allow(dead_code, reason = "shared with the tests of everything else")]
 mod support;
 mod take_over;
+mod thumbnail;
 mod viewers;
 #[path = "../webrtc/client.rs"]
 #[allow(dead_code, reason = "shared with the tests of WebRTC")]
