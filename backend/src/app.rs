@@ -112,6 +112,7 @@ impl App {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
+            hls: Arc::default(),
             easel: Arc::default(),
             sessions: Arc::clone(&sessions),
             strangers: Arc::clone(&strangers),

@@ -5,6 +5,7 @@ mod clock;
 pub mod config;
 pub mod flv;
 pub mod greeting;
+pub mod hls;
 pub mod limits;
 pub mod media;
 mod metrics;

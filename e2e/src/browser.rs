@@ -142,6 +142,11 @@ impl Browser {
         self.before_load(include_str!("no_udp.js")).await
     }
 
+    /// From the next page on this tab reaches none of the server's media, but by HTTP.
+    pub async fn block_media(&self) -> Result<()> {
+        self.before_load(include_str!("no_media.js")).await
+    }
+
     /// Loads `url`.
     pub async fn open(&self, url: &str) -> Result<()> {
         self.driver

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{TcpListener, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -31,6 +31,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// A running server. Killed when dropped; a server that was not [stopped](Server::stop) shows its log.
 pub struct Server {
     process: Child,
+    arguments: Vec<String>,
     port: u16,
     scheme: &'static str,
     rtmp: u16,
@@ -53,54 +54,53 @@ impl Server {
         let scheme = if is_https { "https" } else { "http" };
         let (port, rtmp) = (free_port()?, free_port()?);
         let log = log_file()?;
-        let output = File::create(&log)?;
-        let program = program();
-        let process = Command::new(&program)
-            .args(["--http", &format!("127.0.0.1:{port}")])
-            .args(["--rtmp", &format!("127.0.0.1:{rtmp}")])
-            .args(["--webrtc", &format!("127.0.0.1:{}", free_port()?)])
-            .args(["--public-address", "127.0.0.1"])
-            .args(flags)
-            // Unless a flag says otherwise.
-            .env("GOLIVE_DATA", "none")
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| {
-                format!(
-                    "{} cannot be run: `cargo xtask build` makes it",
-                    program.display()
-                )
-            })?;
-        let http = reqwest::Client::new();
+        File::create(&log)?;
+        let own = [
+            format!("--http=127.0.0.1:{port}"),
+            format!("--rtmp=127.0.0.1:{rtmp}"),
+            format!("--webrtc=127.0.0.1:{}", free_port()?),
+            "--public-address=127.0.0.1".to_owned(),
+        ];
+        let flags = flags.iter().map(|&flag| flag.to_owned());
+        let arguments: Vec<_> = own.into_iter().chain(flags).collect();
         let mut server = Self {
-            process,
+            process: spawn(&arguments, &log)?,
+            arguments,
             port,
             scheme,
             rtmp,
             log,
             stopped: false,
-            http,
+            http: reqwest::Client::new(),
             _turn: turn,
         };
+        server.answers().await?;
+        Ok(server)
+    }
+
+    /// Ends the server by SIGTERM, and starts it again as it was. Only with `--data` it remembers anything.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.terminate().await?;
+        self.process = spawn(&self.arguments, &self.log)?;
+        self.answers().await
+    }
+
+    async fn answers(&mut self) -> Result<()> {
         eventually("the server answers", LONG, async || {
-            if let Some(status) = server.process.try_wait()? {
+            if let Some(status) = self.process.try_wait()? {
                 return Ok(Err(anyhow::anyhow!(
                     "the server ended at once with {status}"
                 )));
             }
             // Nobody here vouches for its certificate: that is left to a browser.
-            if is_https {
-                TcpStream::connect(server.authority()).await?;
+            if self.scheme == "https" {
+                TcpStream::connect(self.authority()).await?;
             } else {
-                server.get("/healthz").await?.error_for_status()?;
+                self.get("/healthz").await?.error_for_status()?;
             }
             Ok(Ok(()))
         })
-        .await??;
-        Ok(server)
+        .await?
     }
 
     /// Its process id, while it runs.
@@ -173,6 +173,17 @@ impl Server {
     /// # Errors
     /// It did not end in time or not well, or a task of it panicked while it ran.
     pub async fn stop(mut self) -> Result<()> {
+        self.terminate().await?;
+        let log = fs::read_to_string(&self.log)?;
+        ensure!(
+            !log.contains("panicked at"),
+            "a task of the server panicked"
+        );
+        self.stopped = true;
+        Ok(())
+    }
+
+    async fn terminate(&mut self) -> Result<()> {
         let pid = self.process.id().context("the server ended by itself")?;
         let kill = Command::new("kill").arg(pid.to_string()).status().await?;
         ensure!(kill.success(), "SIGTERM could not be sent");
@@ -183,12 +194,6 @@ impl Server {
             status.success(),
             "after SIGTERM the server ended with {status}"
         );
-        let log = fs::read_to_string(&self.log)?;
-        ensure!(
-            !log.contains("panicked at"),
-            "a task of the server panicked"
-        );
-        self.stopped = true;
         Ok(())
     }
 }
@@ -204,6 +209,27 @@ impl Drop for Server {
                 .for_each(|line| eprintln!("    {line}"));
         }
     }
+}
+
+/// Runs the server; what it says is added to `log`.
+fn spawn(arguments: &[String], log: &Path) -> Result<Child> {
+    let output = File::options().append(true).open(log)?;
+    let program = program();
+    Command::new(&program)
+        .args(arguments)
+        // Unless a flag says otherwise.
+        .env("GOLIVE_DATA", "none")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| {
+            format!(
+                "{} cannot be run: `cargo xtask build` makes it",
+                program.display()
+            )
+        })
 }
 
 /// What to run: the environment variable `GOLIVE_BIN`, else what `cargo xtask build` has built.

@@ -2,7 +2,9 @@
 
 use gloo_net::http::{Request, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
-use shared::api::{CreatedRoom, Problem, RoomTitle, RotatedStreamKey};
+use shared::api::{
+    CreatedRoom, HostLink, NewHost, Problem, RedeemHostLink, RoomTitle, RotatedStreamKey,
+};
 use shared::health::Health;
 use shared::room::{Room, RoomKey};
 
@@ -96,6 +98,27 @@ pub async fn rotate_stream_key(
     let request = Request::post(&format!("/api/rooms/{key}/stream-key"))
         .header("Authorization", &format!("Bearer {host_token}"));
     json(accept(send(build(request)?).await?).await?).await
+}
+
+/// `POST /api/rooms/{key}/host-link`: makes a link that makes another device a host, once.
+///
+/// # Errors
+/// See [`ApiError`].
+pub async fn host_link(key: &RoomKey, host_token: &str) -> Result<HostLink, ApiError> {
+    let request = Request::post(&format!("/api/rooms/{key}/host-link"))
+        .header("Authorization", &format!("Bearer {host_token}"));
+    json(accept(send(build(request)?).await?).await?).await
+}
+
+/// `POST /api/rooms/{key}/host-link/redeem`: makes this device a host.
+///
+/// # Errors
+/// See [`ApiError`]; 410 when the link is used up.
+pub async fn redeem_host_link(key: &RoomKey, secret: String) -> Result<NewHost, ApiError> {
+    let request = Request::post(&format!("/api/rooms/{key}/host-link/redeem"))
+        .json(&RedeemHostLink { secret })
+        .map_err(|_| ApiError::Unexpected)?;
+    json(accept(send(request).await?).await?).await
 }
 
 fn build(request: RequestBuilder) -> Result<Request, ApiError> {

@@ -34,6 +34,23 @@ pub fn origin() -> String {
     window().location().origin().unwrap_or_default()
 }
 
+/// Takes what is behind `#name=` out of the address, where nobody looks over the person's shoulder for
+/// it, nor finds it in the history.
+#[must_use]
+pub fn take_fragment(name: &str) -> Option<String> {
+    let location = window().location();
+    let hash = location.hash().ok()?;
+    let value = hash.strip_prefix('#')?.strip_prefix(name)?;
+    let value = value.strip_prefix('=')?.to_owned();
+    let history = window().history().ok()?;
+    // The router keeps its own things there.
+    let state = history.state().unwrap_or(JsValue::NULL);
+    let path = location.pathname().ok();
+    // Where it cannot be taken out, it is of no use to anybody any more all the same.
+    let _ = history.replace_state_with_url(&state, "", path.as_deref());
+    Some(value)
+}
+
 /// A number in `0.0..1.0`.
 #[must_use]
 pub fn random() -> f64 {

@@ -4,7 +4,7 @@
 
 use leptos::prelude::window;
 use serde::{Deserialize, Serialize};
-use shared::api::{CreatedRoom, RotatedStreamKey};
+use shared::api::{CreatedRoom, NewHost, RotatedStreamKey};
 use shared::person::SessionId;
 use shared::room::RoomKey;
 
@@ -28,6 +28,8 @@ pub const CREATE_TOKEN: &str = "golive.create_token";
 pub const CAMERA: &str = "golive.camera";
 /// Device id of the microphone chosen last.
 pub const MICROPHONE: &str = "golive.microphone";
+/// How good the picture is to be; see [`Quality::name`](crate::logic::quality::Quality::name).
+pub const QUALITY: &str = "golive.quality";
 /// See [`session`].
 const SESSION: &str = "golive.session";
 
@@ -77,8 +79,9 @@ pub fn session() -> Option<SessionId> {
 pub struct HostSecrets {
     /// For the API: end the room, mark comments as the host's.
     pub host_token: String,
-    /// For WHIP.
-    pub stream_key: String,
+    /// For WHIP. Only the device that made the room, or the key, has it.
+    #[serde(default)]
+    pub stream_key: Option<String>,
     /// For RTMP, where the server takes it.
     #[serde(default)]
     pub rtmp: Option<RtmpFields>,
@@ -89,7 +92,7 @@ pub struct HostSecrets {
 pub struct RtmpFields {
     /// OBS's field "Server".
     pub server: String,
-    /// OBS's field "Stream Key"; holds the secret.
+    /// OBS's field "Stream Key"; holds the secret. Empty where [`HostSecrets::stream_key`] is absent.
     pub stream_key: String,
     /// Where players watch.
     pub play: Option<String>,
@@ -103,7 +106,7 @@ impl HostSecrets {
         let fields = links.rtmp_server.clone().zip(links.rtmp_stream_key.clone());
         Self {
             host_token: created.host_token.clone(),
-            stream_key: created.stream_key.clone(),
+            stream_key: Some(created.stream_key.clone()),
             rtmp: fields.map(|(server, stream_key)| RtmpFields {
                 server,
                 stream_key,
@@ -112,9 +115,30 @@ impl HostSecrets {
         }
     }
 
+    /// What the server told this device, which came by a link.
+    #[must_use]
+    pub fn of_device(device: &NewHost) -> Self {
+        let links = &device.links;
+        Self {
+            host_token: device.host_token.clone(),
+            stream_key: None,
+            rtmp: links.rtmp_server.clone().map(|server| RtmpFields {
+                server,
+                stream_key: String::new(),
+                play: links.rtmp_play.clone(),
+            }),
+        }
+    }
+
+    /// What this browser publishes with: a host's token does where the stream key is elsewhere.
+    #[must_use]
+    pub fn publishing(&self) -> &str {
+        self.stream_key.as_deref().unwrap_or(&self.host_token)
+    }
+
     /// Takes in a new stream key.
     pub fn rotate(&mut self, rotated: RotatedStreamKey) {
-        self.stream_key = rotated.stream_key;
+        self.stream_key = Some(rotated.stream_key);
         // Without the new key the fields are of no use.
         self.rtmp = self
             .rtmp

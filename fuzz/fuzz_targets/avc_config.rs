@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::{Bytes, BytesMut};
-use golive::flv::avc::{AvcConfig, put_config};
+use golive::media::avc::{AvcConfig, put_config};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|record: &[u8]| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use golive::flv::avc::{AvcConfig, nal_units};
+use golive::media::avc::{AvcConfig, nal_units};
 use golive::flv::video::VideoTag;
 use libfuzzer_sys::fuzz_target;
 

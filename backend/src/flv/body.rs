@@ -4,11 +4,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::TagType;
 use super::audio::CODEC_AAC;
-use super::avc;
 use super::metadata::Metadata;
 use super::video::CODEC_AVC;
 use crate::media::aac::AacFormat;
 use crate::media::access_unit::{AccessUnit, AudioFormat, Format};
+use crate::media::avc;
 use crate::media::h264::{VideoFormat, put_nal};
 
 /// AAC is always announced as 44 kHz, 16 bit, stereo; the configuration says what it is (section E.4.2.1).

@@ -6,7 +6,6 @@
 
 pub mod amf0;
 pub mod audio;
-pub mod avc;
 pub mod body;
 pub mod file;
 pub mod metadata;

@@ -115,6 +115,7 @@ impl LimitFlags {
             // In all there are no more than HTTP connections, or polls of them.
             sockets: Places::new(usize::MAX, self.max_sockets_per_address),
             comments: Rates::per_minute(self.comments_per_minute),
+            proxies: self.trusted_proxies.clone(),
         }
     }
 }
@@ -129,6 +130,31 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        limits: LimitFlags,
+    }
+
+    #[test]
+    fn addresses_of_this_machine_and_of_proxies_tell_nobody_apart() {
+        use clap::Parser;
+
+        let program = Program::parse_from(["golive", "--trusted-proxy", "10.0.0.0/8"]);
+        let strangers = program.limits.strangers();
+        let tells = |ip: &str| strangers.neighbour(ip.parse().unwrap()).is_some();
+        assert!(tells("192.0.2.7") && tells("2001:db8::7"));
+        for shared in [
+            "127.0.0.1",
+            "127.3.2.1",
+            "::1",
+            "10.1.2.3",
+            "::ffff:10.1.2.3",
+        ] {
+            assert!(!tells(shared), "{shared}");
+        }
+    }
 
     #[test]
     fn an_address_is_a_network_of_one() {

@@ -9,6 +9,7 @@ use std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use places::{Place, Places};
@@ -27,6 +28,19 @@ pub struct Strangers {
     pub sockets: Arc<Places>,
     /// Comments.
     pub comments: Rates,
+    /// Proxies: whoever seems to come from one did not say through whom else they came.
+    pub proxies: Vec<IpNet>,
+}
+
+impl Strangers {
+    /// Who is at `ip`, if it tells people apart: behind this machine's own addresses and those of proxies
+    /// there may be anybody.
+    #[must_use]
+    pub fn neighbour(&self, ip: IpAddr) -> Option<Neighbour> {
+        let ip = ip.to_canonical();
+        let is_shared = ip.is_loopback() || self.proxies.iter().any(|proxy| proxy.contains(&ip));
+        (!is_shared).then(|| ip.into())
+    }
 }
 
 /// Whom a limit is for: one IPv4 address, or the /64 of an IPv6 address, which one subscriber has all of.

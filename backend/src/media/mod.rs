@@ -7,6 +7,7 @@
 pub mod aac;
 pub mod access_unit;
 pub mod audio;
+pub mod avc;
 pub mod fanout;
 pub mod feed;
 pub mod h264;

@@ -3,6 +3,7 @@
 //! A [`room::Room`] joins what belongs to it: its [`lifecycle`], its secrets, its stage, its
 //! [`viewers`], its chat. [`publishing`] says who may publish. The [`registry::Registry`] knows them all.
 
+pub mod audience;
 pub mod hosts;
 pub mod lifecycle;
 pub mod publishing;

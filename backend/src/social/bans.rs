@@ -18,8 +18,18 @@ pub struct Bans(Vec<Banned>);
 pub struct Banned {
     /// What the hosts know of it.
     pub ban: Ban,
-    /// Where the person comes from: whoever else does may not speak either.
+    /// Where the person comes from, if whoever else does may not speak either.
     pub neighbour: Option<Neighbour>,
+}
+
+impl Banned {
+    /// A time-out is for one person alone, a ban for everybody at their address, if that is known.
+    #[must_use]
+    pub fn new(mut ban: Ban, neighbour: Option<Neighbour>) -> Self {
+        let neighbour = neighbour.filter(|_| ban.until.is_none());
+        ban.covers_address = neighbour.is_some();
+        Self { ban, neighbour }
+    }
 }
 
 /// How long a person may not speak.
@@ -27,6 +37,8 @@ pub struct Banned {
 pub enum Term {
     /// Until the host says otherwise.
     ForGood,
+    /// The same, because of somebody else who is or was at their address.
+    ForNeighbours,
     /// Until then.
     Until(UnixMillis),
 }
@@ -65,20 +77,16 @@ impl Bans {
         neighbour: Option<Neighbour>,
         now: UnixMillis,
     ) -> Option<Term> {
-        let theirs = self.0.iter().filter(|there| {
-            is_on(there, now)
-                && (there.ban.author == *author
-                    || (neighbour.is_some() && there.neighbour == neighbour))
-        });
-        // The longest of them; none stands for the longest of all.
-        let until = theirs
-            .map(|there| there.ban.until.unwrap_or(UnixMillis::MAX))
-            .max()?;
-        Some(if until == UnixMillis::MAX {
-            Term::ForGood
-        } else {
-            Term::Until(until)
-        })
+        let on = || self.0.iter().filter(|there| is_on(there, now));
+        let own = on().find(|there| there.ban.author == *author);
+        let until = own.map(|own| own.ban.until);
+        let is_banned_there =
+            || neighbour.is_some() && on().any(|there| there.neighbour == neighbour);
+        match until {
+            Some(None) => Some(Term::ForGood),
+            _ if is_banned_there() => Some(Term::ForNeighbours),
+            until => until.flatten().map(Term::Until),
+        }
     }
 
     /// All of them, the newest last, with time-outs that have run out.
@@ -114,15 +122,14 @@ mod tests {
     }
 
     fn banned(name: &str, address: &str, until: Option<UnixMillis>) -> Banned {
-        Banned {
-            ban: Ban {
-                author: author(name),
-                name: name.to_owned(),
-                since: 100,
-                until,
-            },
-            neighbour: neighbour(address),
-        }
+        let ban = Ban {
+            author: author(name),
+            name: name.to_owned(),
+            since: 100,
+            until,
+            covers_address: false,
+        };
+        Banned::new(ban, neighbour(address))
     }
 
     fn bans(all: impl IntoIterator<Item = Banned>) -> Bans {
@@ -138,22 +145,33 @@ mod tests {
         let bans = bans([banned("ann", "192.0.2.7", None)]);
         let term = |name, address| bans.term(&author(name), neighbour(address), 200);
         assert_eq!(term("ann", "192.0.2.9"), Some(Term::ForGood));
-        assert_eq!(term("new", "192.0.2.7"), Some(Term::ForGood));
+        assert_eq!(term("new", "192.0.2.7"), Some(Term::ForNeighbours));
         assert_eq!(term("ben", "192.0.2.9"), None);
     }
 
     #[test]
     fn whose_address_is_not_known_shares_it_with_nobody() {
-        let mut nowhere = banned("ann", "192.0.2.7", None);
-        nowhere.neighbour = None;
+        let nowhere = Banned::new(banned("ann", "192.0.2.7", None).ban, None);
+        assert!(!nowhere.ban.covers_address);
         assert_eq!(bans([nowhere]).term(&author("ben"), None, 200), None);
+    }
+
+    #[test]
+    fn a_time_out_is_for_one_person_and_a_ban_for_their_address() {
+        let timed_out = bans([banned("ann", "192.0.2.7", Some(500))]);
+        let banned = bans([banned("ann", "192.0.2.7", None)]);
+        let ben = |bans: &Bans| bans.term(&author("ben"), neighbour("192.0.2.7"), 200);
+        assert_eq!(ben(&timed_out), None);
+        assert_eq!(ben(&banned), Some(Term::ForNeighbours));
+        let covers = |bans: &Bans| bans.list(200)[0].covers_address;
+        assert!(covers(&banned) && !covers(&timed_out));
     }
 
     #[test]
     fn another_address_of_the_same_ipv6_network_does_not_help() {
         let bans = bans([banned("ann", "2001:db8:1:2::7", None)]);
         let term = |address| bans.term(&author("new"), neighbour(address), 200);
-        assert_eq!(term("2001:db8:1:2:ffff::1"), Some(Term::ForGood));
+        assert_eq!(term("2001:db8:1:2:ffff::1"), Some(Term::ForNeighbours));
         assert_eq!(term("2001:db8:1:3::7"), None);
     }
 
@@ -166,13 +184,13 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_of_two_bans_counts() {
+    fn a_ban_of_the_address_outlasts_a_time_out() {
         let bans = bans([
             banned("ann", "192.0.2.7", None),
             banned("ben", "192.0.2.7", Some(500)),
         ]);
         let term = bans.term(&author("ben"), neighbour("192.0.2.7"), 200);
-        assert_eq!(term, Some(Term::ForGood));
+        assert_eq!(term, Some(Term::ForNeighbours));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) struct Client {
     pub(super) sender_id: u32,
     /// Where it comes from.
     pub(super) peer: Option<SocketAddr>,
-    /// The same, as far as it tells people apart.
+    /// The same, if it tells this person from others.
     pub(super) neighbour: Option<Neighbour>,
     /// What it is known by where it names no session.
     session: String,
@@ -75,13 +75,18 @@ pub(super) struct Membership {
 }
 
 impl Client {
-    pub(super) fn new(number: u64, peer: Option<SocketAddr>, is_from_2016: bool) -> Self {
+    pub(super) fn new(
+        number: u64,
+        peer: Option<SocketAddr>,
+        neighbour: Option<Neighbour>,
+        is_from_2016: bool,
+    ) -> Self {
         let now = Instant::now();
         Self {
             number,
             sender_id: random::number(),
             peer,
-            neighbour: peer.map(|peer| Neighbour::from(peer.ip())),
+            neighbour,
             session: random::text::<32>(),
             is_from_2016,
             place: Mutex::default(),
@@ -103,7 +108,7 @@ impl Client {
     /// Whom limits of one address are for. This machine's are for nobody: either a proxy speaks for
     /// everybody here, or somebody who could do worse.
     pub(super) fn stranger(&self) -> Option<IpAddr> {
-        let neighbour = self.neighbour?;
+        let neighbour = Neighbour::from(self.peer?.ip());
         (!neighbour.is_this_machine()).then(|| neighbour.into())
     }
 
@@ -183,7 +188,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(1, None, false)
+        Client::new(1, None, None, false)
     }
 
     fn membership(key: &str) -> Membership {

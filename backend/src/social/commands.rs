@@ -7,7 +7,6 @@ use shared::limits::ROOMS_PER_SOCKET;
 use shared::room::RoomKey;
 use shared::text::{self, Field};
 use socketioxide::extract::SocketRef;
-use tracing::field::display;
 
 use super::Social;
 use super::broadcast::{LOBBY, hosts, members, members_of_2016};
@@ -63,8 +62,7 @@ impl Social {
         }
         enter_groups(client, socket, &key, true);
         state.created.push(key);
-        let peer = client.peer.map(display);
-        tracing::info!(room = %room.key(), peer, "open room created");
+        tracing::info!(room = %room.key(), "open room created");
         Ok(Created { room: room.view() })
     }
 
@@ -86,8 +84,7 @@ impl Social {
             return Err(Refused::HostOnly);
         }
         room.close();
-        let peer = client.peer.map(display);
-        tracing::info!(room = %room.key(), peer, "room ended by its host");
+        tracing::info!(room = %room.key(), "room ended by its host");
         Ok(Nothing {})
     }
 

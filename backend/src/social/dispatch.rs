@@ -17,7 +17,6 @@ use socketioxide::extract::{AckSender, Event, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler};
 use socketioxide::socket::Socket;
 use tracing::Span;
-use tracing::field::display;
 
 use super::Social;
 use super::client::Client;
@@ -86,7 +85,7 @@ impl Dispatch {
 
 /// The name of an event, if it is one of ours: strangers name none in our numbers.
 fn known(event: &str) -> &'static str {
-    const EVENTS: [&str; 9] = [
+    const EVENTS: [&str; 10] = [
         to_server::CREATE_ROOM,
         to_server::JOIN_ROOM,
         to_server::LEAVE_ROOM,
@@ -96,6 +95,7 @@ fn known(event: &str) -> &'static str {
         to_server::UPVOTE,
         to_server::COMMENT,
         to_server::GIFT,
+        to_server::MODERATE,
     ];
     let known = EVENTS.into_iter().find(|&known| known == event);
     known.unwrap_or("other")
@@ -188,8 +188,7 @@ impl Reply<'_> {
         let now = Instant::now();
         let mut state = self.client.state.lock();
         if refused.is_abuse() && state.may_log(now) {
-            let (peer, event) = (self.client.peer.map(display), self.event);
-            tracing::warn!(peer, socket = %self.socket.id, event, "refused: {refused}");
+            tracing::warn!(socket = %self.socket.id, event = self.event, "refused: {refused}");
         }
         let refusal = Refusal::from(refused);
         if self.ack.is_some() {

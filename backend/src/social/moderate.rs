@@ -8,7 +8,6 @@ use shared::events::{
 };
 use shared::limits::{SLOW_MODE_SECONDS, TIMEOUT_SECONDS};
 use shared::person::AuthorId;
-use tracing::field::display;
 
 use super::Social;
 use super::bans::Banned;
@@ -54,7 +53,7 @@ impl Social {
             moderate
         };
         let room = self.room(&room_key)?;
-        let (peer, done) = (client.peer.map(display), format!("{action:?}"));
+        let done = for_log(&action);
         match action {
             Action::Delete { id } => self.delete(&room, id)?,
             Action::Timeout { author, seconds } => {
@@ -85,7 +84,7 @@ impl Social {
             let chat = room.chat().lock();
             room.shelf().moderation(&chat.moderation.decisions())
         };
-        tracing::info!(room = %room.key(), peer, "moderated: {done}");
+        tracing::info!(room = %room.key(), "moderated: {done}");
         Ok((Nothing {}, receipt))
     }
 
@@ -116,10 +115,15 @@ impl Social {
             name: person.name,
             since,
             until: seconds.map(|seconds| since + u64::from(seconds) * 1_000),
+            covers_address: false,
         };
-        let neighbour = person.neighbour;
+        let banned = Banned::new(ban, person.neighbour);
+        let neighbour = banned.neighbour;
         let mut chat = room.chat().lock();
-        chat.moderation.bans.add(Banned { ban, neighbour })?;
+        let before = chat.moderation.bans.lift(author);
+        // A ban that becomes a time-out lets the others at the address speak again.
+        let neighbour = neighbour.or(before.and_then(|before| before.neighbour));
+        chat.moderation.bans.add(banned)?;
         drop(room.shelf().delete(chat.comments.remove_all_of(author)));
         self.tell_removed(room, RemovedComments::Author(author.clone()));
         if is_pinned(&chat, |pinned| pinned.author.as_ref() == Some(author)) {
@@ -233,6 +237,26 @@ impl Social {
     }
 }
 
+/// What was done, in short: a list of words is as long as it likes, and nobody's business.
+fn for_log(action: &Action) -> String {
+    match action {
+        Action::Words { words } => format!("{} blocked words", words.len()),
+        action => format!("{action:?}"),
+    }
+}
+
 fn is_pinned(chat: &Chat, wanted: impl Fn(&Comment) -> bool) -> bool {
     chat.moderation.pinned.as_ref().is_some_and(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocked_words_are_not_in_the_log() {
+        let words = vec!["rude".to_owned(), "ruder".to_owned()];
+        assert_eq!(for_log(&Action::Words { words }), "2 blocked words");
+        assert_eq!(for_log(&Action::Pin { id: 3 }), "Pin { id: 3 }");
+    }
 }

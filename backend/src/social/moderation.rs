@@ -116,6 +116,7 @@ impl Moderation {
         let term = self.bans.term(speaker.author, speaker.neighbour, now)?;
         Some(match term {
             Term::ForGood => Refused::Banned,
+            Term::ForNeighbours => Refused::NeighbourBanned,
             Term::Until(until) => Refused::TimedOut(Duration::from_millis(until - now)),
         })
     }
@@ -173,9 +174,9 @@ mod tests {
             name: name.to_owned(),
             since: 0,
             until: Some(until),
+            covers_address: false,
         };
-        let neighbour = None;
-        moderation.bans.add(Banned { ban, neighbour }).unwrap();
+        moderation.bans.add(Banned::new(ban, None)).unwrap();
         moderation
     }
 

@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_with_the_comment_else_the_joined_one_else_a_guests() {
-        let client = Client::new(1, None, false);
+        let client = Client::new(1, None, None, false);
         let joined = |name: Option<&str>| Membership {
             key: "r".parse().unwrap(),
             author: "abc".parse().unwrap(),

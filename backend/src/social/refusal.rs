@@ -45,6 +45,11 @@ pub(super) enum Refused {
     HostOnly,
     #[error("The host of this room has banned you from its chat. You can still watch.")]
     Banned,
+    #[error(
+        "The host of this room has banned somebody at your internet address from its chat, and all who \
+         share it. You can still watch."
+    )]
+    NeighbourBanned,
     #[error("The host of this room has timed you out: you can write again in a while.")]
     TimedOut(Duration),
     #[error("Slow mode is on: please wait a moment between two comments.")]

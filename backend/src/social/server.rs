@@ -90,7 +90,8 @@ impl Social {
     fn attach(self: &Arc<Self>, socket: &SocketRef, number: u64) -> Result<(), TooManySockets> {
         let peer = client_address(socket);
         let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
-        let client = Arc::new(Client::new(number, peer, is_from_2016));
+        let neighbour = peer.and_then(|peer| self.strangers.neighbour(peer.ip()));
+        let client = Arc::new(Client::new(number, peer, neighbour, is_from_2016));
         let place = self.strangers.sockets.take(client.stranger());
         *client.place.lock() = Some(place.map_err(|_| {
             let refused = TooManySockets(self.strangers.sockets.per_address());

@@ -42,7 +42,7 @@ impl Base {
             watch: format!("{http}/room/{key}"),
             whip: format!("{http}/whip/{key}"),
             whep: format!("{http}/whep/{key}"),
-            hls: None,
+            hls: Some(format!("{http}/live/{key}/index.m3u8")),
             flv: Some(format!("{http}/live/{key}.flv")),
             rtmp_server: Some(rtmp.clone()),
             rtmp_stream_key: Some(rtmp_stream_key(key, stream_key)),

@@ -1,10 +1,11 @@
-//! Everything over HTTP: the API, WHIP and WHEP, the page, the list of rooms for 2016 clients.
+//! Everything over HTTP: the API, WHIP and WHEP, LL-HLS, HTTP-FLV, the page, the list of rooms for 2016 clients.
 
 mod api;
 mod auth;
 mod exchange;
 mod flv;
 mod health;
+mod hls;
 mod host_link;
 mod legacy;
 mod links;
@@ -33,6 +34,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
+use crate::hls::channel::Channels;
 use crate::limits::Strangers;
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
@@ -54,6 +56,8 @@ pub struct Web {
     pub webrtc: Arc<Server>,
     /// What HTTP-FLV players are sent.
     pub flv: Arc<Feeds<TagMuxer>>,
+    /// What HLS players are sent.
+    pub hls: Arc<Channels>,
     /// Makes live pictures.
     pub easel: Arc<Easel>,
     /// WHIP and WHEP sessions.
@@ -99,6 +103,7 @@ impl Web {
                     .layer(from_fn_with_state(self.clone(), strangers::secrets))
                     .layer(cors(self.origins.clone().may_read())),
             )
+            .merge(refuse_other_methods(hls::routes()).layer(cors(Any)))
             .merge(refuse_other_methods(thumbnail::routes()).layer(cors(Any)))
             .with_state(self.clone())
             .merge(
@@ -128,6 +133,11 @@ fn cors(origins: impl Into<AllowOrigin>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, IF_MATCH])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::RANGE,
+            IF_MATCH,
+        ])
         .expose_headers([LOCATION, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, header::LINK])
 }

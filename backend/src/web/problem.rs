@@ -10,6 +10,7 @@ use shared::api;
 use shared::room::InvalidRoomKey;
 use shared::text::TextError;
 
+use crate::hls::channel::Unavailable;
 use crate::rooms::hosts::StaleLink;
 use crate::rooms::lifecycle::RoomClosed;
 use crate::rooms::publishing::NotAllowed;
@@ -81,6 +82,15 @@ pub enum Problem {
     /// 409.
     #[error("Nobody is live in this room: please wait for the broadcast.")]
     NotLive,
+    /// 400, 404 or 503.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// 400.
+    #[error("_HLS_part says nothing without _HLS_msn.")]
+    PartWithoutSegment,
+    /// 400.
+    #[error("A player's id has 1 to 64 bytes.")]
+    BadId,
     /// 404.
     #[error("There is no picture of this room: there is one while somebody is live in it.")]
     NoPicture,
@@ -126,7 +136,14 @@ impl Problem {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::Text(_) => StatusCode::BAD_REQUEST,
+            Self::Text(_)
+            | Self::PartWithoutSegment
+            | Self::BadId
+            | Self::Unavailable(Unavailable::TooFar) => StatusCode::BAD_REQUEST,
+            Self::Unavailable(Unavailable::Gone) => StatusCode::NOT_FOUND,
+            Self::Unavailable(Unavailable::Late | Unavailable::Crowded) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Json(rejection) => rejection.status(),
             Self::Body(rejection) => rejection.status(),
             Self::Query(rejection) => rejection.status(),
@@ -168,7 +185,9 @@ impl Problem {
             Self::NotKept(_) => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),
-            Self::NotLive => Some(Duration::from_secs(2)),
+            Self::NotLive | Self::Unavailable(Unavailable::Late | Unavailable::Crowded) => {
+                Some(Duration::from_secs(2))
+            }
             _ => None,
         }
     }
@@ -194,7 +213,12 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // A cache in front shields us from players that ask for what is gone, and nothing else.
+        let keep = match self {
+            Self::Unavailable(Unavailable::Gone) => "public, max-age=1",
+            _ => "no-store",
+        };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
         if let Some(wait) = self.retry_after() {
             headers.insert(header::RETRY_AFTER, wait.as_secs().into());
         }

@@ -100,9 +100,12 @@ fn accept(
                 "a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={pt}\r\n\
                  a=ssrc-group:FID {VIDEO_SSRC} {RTX_SSRC}\r\n"
             );
+        }
+        // Chromium takes the first source for the picture.
+        source(out, VIDEO_SSRC, "video");
+        if h264.rtx.is_some() {
             source(out, RTX_SSRC, "video");
         }
-        source(out, VIDEO_SSRC, "video");
     } else if let Some(opus) = &codecs.opus {
         let pt = opus.payload_type;
         section(out, media, 9, &pt.to_string());
@@ -189,6 +192,14 @@ mod tests {
         assert_eq!(answer.matches("a=setup:passive").count(), 2);
         assert_eq!(answer.matches("tcptype passive").count(), 2);
         assert!(!answer.contains("ccm fir"), "it is not offered for 98");
+    }
+
+    #[test]
+    fn the_picture_is_named_before_its_retransmissions() {
+        let answer = answer(&offer("recvonly"), true, true);
+        let mut sources = answer.lines().filter(|line| line.starts_with("a=ssrc:"));
+        let picture = sources.find(|line| !line.contains("8192"));
+        assert_eq!(picture, Some("a=ssrc:4096 cname:golive"), "{answer}");
     }
 
     #[test]

@@ -28,6 +28,8 @@ use tracing::Instrument;
 use self::codecs::ViewerCodecs;
 pub use self::engine::{Counts, Metrics};
 use self::engine::{Credentials, Engine, Identity, View};
+#[doc(hidden)]
+pub use self::engine::{Ear, Lane};
 use self::mux::Mux;
 use self::peer::{Ground, Peer, internal, random_text};
 use self::sdp::Offer;

@@ -7,6 +7,9 @@ use shared::api::CreatedRoom;
 use crate::support::{Server, Socket};
 
 const SESSION: &str = "the-session-of-ann";
+/// Where Ann is, and where somebody else is.
+const THERE: &str = "192.0.2.7";
+const ELSEWHERE: &str = "192.0.2.9";
 
 /// The host, Ann, who has a session and an address of her own, and Ben, who has neither.
 struct Party {
@@ -22,7 +25,7 @@ impl Party {
         let server = Server::start().await;
         let made = server.create_room("r").await;
         let host = as_host(&server, &made).await;
-        let ann = as_person(&server, &made, SESSION, "127.0.0.2").await;
+        let ann = as_person(&server, &made, SESSION, THERE).await;
         let mut ben = Socket::connect(&server).await;
         ben.join(&made).await;
         Self {
@@ -169,9 +172,9 @@ async fn neither_a_new_session_nor_a_new_address_ends_a_ban() {
     let author = party.ann_says("rude").await["author"].clone();
     party.does(json!({"action": "ban", "author": author})).await;
     let others = [
-        ("another-session-of-hers", "127.0.0.2", true),
-        (SESSION, "127.0.0.9", true),
-        ("the-session-of-another", "127.0.0.9", false),
+        ("another-session-of-hers", THERE, true),
+        (SESSION, ELSEWHERE, true),
+        ("the-session-of-another", ELSEWHERE, false),
     ];
     for (session, from, is_banned) in others {
         let mut socket = Socket::connect_from(&party.server, from).await;
@@ -221,6 +224,60 @@ async fn a_time_out_ends_by_itself_and_says_when() {
     );
     tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
     party.ann_says("sorry").await;
+}
+
+#[tokio::test]
+async fn a_time_out_leaves_the_others_at_the_address_alone() {
+    let mut party = Party::gather().await;
+    let mut sister = as_person(&party.server, &party.made, "her-sisters-session", THERE).await;
+    let author = party.ann_says("rude").await["author"].clone();
+    party
+        .does(json!({"action": "timeout", "author": author, "seconds": 600}))
+        .await;
+    let bans = party.host.next("moderation").await["bans"].clone();
+    assert_eq!(bans[0]["coversAddress"], Value::Null, "{bans}");
+    let comment = party.comment("hi");
+    assert_eq!(sister.call("comment", comment.clone()).await["ok"], true);
+    party.does(json!({"action": "ban", "author": author})).await;
+    let bans = party.host.next("moderation").await["bans"].clone();
+    assert_eq!(bans[0]["coversAddress"], true, "{bans}");
+    // The first that she hears of it: nothing was said to her about the time-out.
+    let silenced = sister.next("silenced").await;
+    assert_eq!(silenced["silence"]["until"], Value::Null, "{silenced}");
+    let refusal = sister.refusal("comment", comment.clone()).await;
+    assert!(refusal.contains("share"), "{refusal}");
+    party
+        .does(json!({"action": "timeout", "author": author, "seconds": 600}))
+        .await;
+    assert_eq!(sister.next("silenced").await["silence"], Value::Null);
+    assert_eq!(sister.call("comment", comment).await["ok"], true);
+}
+
+#[tokio::test]
+async fn a_ban_is_for_no_address_that_a_proxy_or_this_machine_has() {
+    let server = Server::start_with(&["--trusted-proxy", "127.0.0.1,192.0.2.0/24"]).await;
+    let made = server.create_room("r").await;
+    let mut host = as_host(&server, &made).await;
+    let comment = json!({"roomKey": made.room.key, "text": "hi"});
+    for (from, session) in [
+        ("127.0.0.1", "the-session-of-ann"),
+        ("127.0.0.5", "the-session-of-ben"),
+        ("192.0.2.7", "the-session-of-cleo"),
+    ] {
+        let mut person = as_person(&server, &made, session, from).await;
+        person.call("comment", comment.clone()).await;
+        let author = host.next("comment").await["author"].clone();
+        let ban = json!({"roomKey": made.room.key, "action": "ban", "author": author});
+        assert_eq!(host.call("moderate", ban).await["ok"], true, "{from}");
+        let moderation = host.next("moderation").await;
+        let newest = moderation["bans"].as_array().unwrap().last().unwrap();
+        assert_eq!(newest["coversAddress"], Value::Null, "{moderation}");
+        person.refusal("comment", comment.clone()).await;
+        let mut other = as_person(&server, &made, "the-session-of-another", from).await;
+        let answer = other.call("comment", comment.clone()).await;
+        assert_eq!(answer["ok"], true, "{from}: {answer}");
+        host.next("comment").await;
+    }
 }
 
 #[tokio::test]

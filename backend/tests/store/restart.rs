@@ -152,6 +152,17 @@ async fn the_grace_time_of_a_broadcast_begins_with_the_restart() {
     server.state_becomes(&room, RoomState::Ended).await;
 }
 
+/// Sessions, and where they come from.
+const ANN: (&str, &str) = ("the-session-of-ann", "192.0.2.7");
+const BEN: (&str, &str) = ("the-session-of-ben", "192.0.2.8");
+
+async fn person(server: &Server, room: &CreatedRoom, (session, from): (&str, &str)) -> Socket {
+    let mut socket = Socket::connect_from(server, from).await;
+    let join = json!({"key": room.room.key, "session": session});
+    assert_eq!(socket.call("join_room", join).await["ok"], true);
+    socket
+}
+
 #[tokio::test]
 async fn what_the_host_decided_still_holds() {
     let folder = Folder::new();
@@ -161,17 +172,26 @@ async fn what_the_host_decided_still_holds() {
     let mut host = Socket::connect(&server).await;
     let join = json!({"key": key, "host_token": room.host_token});
     assert_eq!(host.call("join_room", join).await["ok"], true);
-    let mut ann = Socket::connect_from(&server, "127.0.0.9").await;
-    ann.join(&room).await;
+    let (mut ann, mut ben) = (
+        person(&server, &room, ANN).await,
+        person(&server, &room, BEN).await,
+    );
     say(&mut ann, &room, "rude").await;
     say(&mut host, &room, "pinned").await;
     say(&mut host, &room, "deleted").await;
-    let author = ann.next("comment").await["author"].clone();
+    say(&mut ben, &room, "ruder").await;
+    let ann_id = host.next("comment").await["author"].clone();
+    for _ in 0..2 {
+        host.next("comment").await;
+    }
+    let ben_id = host.next("comment").await["author"].clone();
     for action in [
         json!({"roomKey": key, "action": "delete", "id": 3}),
         json!({"roomKey": key, "action": "pin", "id": 2}),
         json!({"roomKey": key, "action": "slow_mode", "seconds": 30}),
-        json!({"roomKey": key, "action": "ban", "author": author}),
+        json!({"roomKey": key, "action": "words", "words": ["Spam", "eggs"]}),
+        json!({"roomKey": key, "action": "ban", "author": ann_id}),
+        json!({"roomKey": key, "action": "timeout", "author": ben_id, "seconds": 6000}),
     ] {
         assert_eq!(
             host.call("moderate", action.clone()).await["ok"],
@@ -182,18 +202,54 @@ async fn what_the_host_decided_still_holds() {
     server.stop().await;
 
     let server = start(&folder).await;
-    let mut ann = Socket::connect_from(&server, "127.0.0.9").await;
-    let joined = ann.join(&room).await;
+    let mut guest = Socket::connect(&server).await;
+    let joined = guest.join(&room).await;
     assert_eq!(joined["comments"].as_array().unwrap().len(), 1, "{joined}");
     assert_eq!(joined["pinned"]["text"], "pinned", "{joined}");
     assert_eq!(joined["slowMode"], 30, "{joined}");
-    let comment = json!({"roomKey": key, "text": "again"});
-    assert!(ann.refusal("comment", comment).await.contains("banned"));
+    let comment = |text| json!({"roomKey": key, "text": text});
+    let refusal = guest.refusal("comment", comment("cheap SPAM")).await;
+    assert!(refusal.contains("words"), "{refusal}");
+    let answer = guest.call("comment", comment("first")).await;
+    assert_eq!(answer["ok"], true, "{answer}");
+    let refusal = guest.refusal("comment", comment("second")).await;
+    assert!(refusal.contains("Slow mode"), "{refusal}");
+    // By session, by address, and whoever else is where somebody was only timed out.
+    for (session, from, expected) in [
+        (ANN.0, "192.0.2.200", Some("banned")),
+        ("a-new-session-of-ann", ANN.1, Some("banned")),
+        (BEN.0, BEN.1, Some("timed you out")),
+        ("somebody-else-at-bens", BEN.1, None),
+    ] {
+        let mut socket = person(&server, &room, (session, from)).await;
+        let answer = socket.call("comment", comment("again")).await;
+        let refusal = answer["error"].as_str();
+        let is_right = match (refusal, expected) {
+            (Some(refusal), Some(expected)) => refusal.contains(expected),
+            (refusal, expected) => refusal == expected,
+        };
+        assert!(is_right, "{session} {from}: {answer}");
+    }
     let mut host = Socket::connect(&server).await;
     let join = json!({"key": key, "host_token": room.host_token});
-    host.call("join_room", join).await;
-    // The number of a deleted comment is not given again.
-    assert_eq!(say(&mut host, &room, "after").await, 4);
+    let joined = host.call("join_room", join).await;
+    assert_eq!(joined["moderation"]["words"], json!(["Spam", "eggs"]));
+    let bans = joined["moderation"]["bans"].as_array().unwrap();
+    let authors: Vec<_> = bans.iter().map(|ban| &ban["author"]).collect();
+    assert_eq!(authors, [&ann_id, &ben_id]);
+    // Numbers of deleted comments are not given again: four before the restart, two after it.
+    assert_eq!(say(&mut host, &room, "after").await, 7);
+
+    let unban = json!({"roomKey": key, "action": "unban", "author": ann_id});
+    assert_eq!(host.call("moderate", unban).await["ok"], true);
+    let unpin = json!({"roomKey": key, "action": "unpin"});
+    assert_eq!(host.call("moderate", unpin).await["ok"], true);
+    server.stop().await;
+    let server = start(&folder).await;
+    let mut ann = person(&server, &room, ANN).await;
+    assert_eq!(ann.call("comment", comment("sorry")).await["ok"], true);
+    let mut guest = Socket::connect(&server).await;
+    assert_eq!(guest.join(&room).await["pinned"], serde_json::Value::Null);
 }
 
 #[tokio::test]

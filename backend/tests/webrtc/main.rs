@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod client;
+mod relay;
+mod tcp;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -90,6 +90,17 @@ impl<'a> StudioPage<'a> {
         value.context("the share link is empty")
     }
 
+    /// Makes a link that opens the studio on another device, once.
+    pub async fn host_link(&self) -> Result<String> {
+        self.browser.click("other-device").await?;
+        self.browser
+            .wait("there is a link for another device", SOON, async || {
+                let link = self.browser.find("host-link").await?.value().await?;
+                link.context("the link is empty")
+            })
+            .await
+    }
+
     /// Ends the broadcast.
     pub async fn end(&self) -> Result<()> {
         self.browser.click("end").await?;

@@ -67,6 +67,46 @@ impl<'a> WatchPage<'a> {
             .await
     }
 
+    /// Waits until the badge says that the picture comes by this path, `WebRTC` or `HLS`.
+    pub async fn comes_by(&self, path: &str) -> Result<()> {
+        self.browser
+            .wait(&format!("the picture comes by {path}"), LONG, async || {
+                let actual = self.browser.attribute("path-badge", "data-path").await?;
+                ensure!(actual == path, "it comes by {actual}");
+                Ok(())
+            })
+            .await
+    }
+
+    /// Chooses a path in the player's menu: `automatic`, `webrtc` or `hls`.
+    pub async fn choose_path(&self, path: &str) -> Result<()> {
+        self.browser.click("path-open").await?;
+        self.browser.click(&format!("path-{path}")).await
+    }
+
+    /// Waits until so many more pictures out of segments are decoded, and the player's clock runs.
+    pub async fn plays_from_segments(&self, pictures: f64) -> Result<()> {
+        let (frames, clock) = (self.segment_frames().await?, self.clock().await?);
+        self.browser
+            .wait("pictures out of segments are shown", LONG, async || {
+                let more = self.segment_frames().await? - frames;
+                let seconds = self.clock().await? - clock;
+                ensure!(
+                    more >= pictures && seconds > 0.5,
+                    "{more} pictures in {seconds:.1} s"
+                );
+                Ok(())
+            })
+            .await
+    }
+
+    async fn segment_frames(&self) -> Result<f64> {
+        let script = r#"return document.querySelector('[data-test="player"]')
+            .getVideoPlaybackQuality().totalVideoFrames;"#;
+        let frames = self.browser.js(script, vec![]).await?;
+        Ok(frames.as_f64().unwrap_or_default())
+    }
+
     /// Video frames decoded so far over the present connection.
     pub async fn frames(&self) -> Result<f64> {
         self.browser

@@ -8,6 +8,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MediaDevices, MediaStream, MediaStreamConstraints, MediaStreamTrack};
 
+use crate::logic::quality::Quality;
+
 pub use devices::{Device, Devices};
 pub use error::CaptureError;
 pub use sources::Sources;
@@ -47,22 +49,27 @@ pub enum Choice {
 }
 
 impl Choice {
-    fn constraints(&self, kind: Kind) -> serde_json::Value {
+    fn camera_constraints(&self, quality: Quality) -> serde_json::Value {
+        let (width, height) = quality.size();
+        self.constraints(serde_json::json!({
+            "width": {"ideal": width},
+            "height": {"ideal": height},
+            "frameRate": {"ideal": 30, "max": 30},
+        }))
+    }
+
+    fn microphone_constraints(&self) -> serde_json::Value {
+        self.constraints(serde_json::json!({
+            "echoCancellation": true,
+            "noiseSuppression": true,
+            "autoGainControl": true,
+        }))
+    }
+
+    fn constraints(&self, mut constraints: serde_json::Value) -> serde_json::Value {
         if *self == Self::Off {
             return false.into();
         }
-        let mut constraints = match kind {
-            Kind::Camera => serde_json::json!({
-                "width": {"ideal": 1280},
-                "height": {"ideal": 720},
-                "frameRate": {"ideal": 30, "max": 30},
-            }),
-            Kind::Microphone => serde_json::json!({
-                "echoCancellation": true,
-                "noiseSuppression": true,
-                "autoGainControl": true,
-            }),
-        };
         if let Self::Device(id) = self {
             constraints["deviceId"] = serde_json::json!({"exact": id});
         }
@@ -85,10 +92,14 @@ fn media_devices() -> Result<MediaDevices, CaptureError> {
 }
 
 /// Asks for a camera, a microphone, or both; the browser asks the person.
-async fn get_user_media(camera: &Choice, microphone: &Choice) -> Result<MediaStream, CaptureError> {
+async fn get_user_media(
+    camera: &Choice,
+    quality: Quality,
+    microphone: &Choice,
+) -> Result<MediaStream, CaptureError> {
     let constraints = serde_json::json!({
-        "video": camera.constraints(Kind::Camera),
-        "audio": microphone.constraints(Kind::Microphone),
+        "video": camera.camera_constraints(quality),
+        "audio": microphone.microphone_constraints(),
     });
     let constraints: MediaStreamConstraints = js_sys::JSON::parse(&constraints.to_string())
         .map_err(|error| CaptureError::from_js(&error))?
@@ -120,16 +131,21 @@ async fn get_display_media() -> Result<MediaStreamTrack, CaptureError> {
         .map_err(|error| CaptureError::from_js(&error))?;
     let track = tracks(&stream.unchecked_into()).find(|track| Kind::of(track) == Kind::Camera);
     let track = track.ok_or(CaptureError::NotFound)?;
+    // A screen that cannot be made smaller is sent as it is.
     let limits = serde_json::json!({
         "width": {"max": 1920}, "height": {"max": 1080}, "frameRate": {"max": 30},
     });
-    if let Ok(limits) = js_sys::JSON::parse(&limits.to_string())
-        && let Ok(applied) = track.apply_constraints_with_constraints(limits.unchecked_ref())
+    constrain(&track, &limits).await;
+    Ok(track)
+}
+
+/// Asks a running `track` for something else; where that cannot be, it stays as it is.
+async fn constrain(track: &MediaStreamTrack, constraints: &serde_json::Value) {
+    if let Ok(constraints) = js_sys::JSON::parse(&constraints.to_string())
+        && let Ok(applied) = track.apply_constraints_with_constraints(constraints.unchecked_ref())
     {
-        // A screen that cannot be made smaller is sent as it is.
         let _ = JsFuture::from(applied).await;
     }
-    Ok(track)
 }
 
 fn tracks(stream: &MediaStream) -> impl Iterator<Item = MediaStreamTrack> + use<> {

@@ -7,8 +7,10 @@ use wasm_bindgen::JsCast;
 use web_sys::{MediaStream, MediaStreamTrack};
 
 use super::{
-    CaptureError, Choice, Devices, Kind, get_display_media, get_user_media, media_devices, tracks,
+    CaptureError, Choice, Devices, Kind, constrain, get_display_media, get_user_media,
+    media_devices, tracks,
 };
+use crate::logic::quality::Quality;
 use crate::storage;
 
 /// What is being captured, and the person's choices about it; everything is switched off when the
@@ -28,6 +30,8 @@ pub struct Sources {
     /// Whether the person told the browser to share the screen no longer; whoever switches back to the
     /// camera takes it away.
     pub screen_ended: RwSignal<bool>,
+    /// How good the camera's picture is to be.
+    pub quality: RwSignal<Quality>,
     stream: RwSignal<Option<MediaStream>, LocalStorage>,
     camera: RwSignal<Choice>,
     microphone: RwSignal<Choice>,
@@ -45,6 +49,10 @@ impl Sources {
             muted: RwSignal::new(false),
             camera_off: RwSignal::new(false),
             screen_ended: RwSignal::new(false),
+            quality: RwSignal::new(
+                storage::get(storage::QUALITY)
+                    .map_or(Quality::Standard, |name| Quality::of_name(&name)),
+            ),
             stream: RwSignal::new_local(None),
             camera: RwSignal::new(Self::remembered(Kind::Camera)),
             microphone: RwSignal::new(Self::remembered(Kind::Microphone)),
@@ -124,12 +132,13 @@ impl Sources {
         self.notice.try_set(None);
         let choices = (
             self.camera.try_get_untracked(),
+            self.quality.try_get_untracked(),
             self.microphone.try_get_untracked(),
         );
-        let (Some(camera), Some(microphone)) = choices else {
+        let (Some(camera), Some(quality), Some(microphone)) = choices else {
             return false;
         };
-        match capture(camera, microphone).await {
+        match capture(camera, quality, microphone).await {
             Ok((stream, notice)) => {
                 if self.stream.is_disposed() {
                     // The page was left while the browser asked.
@@ -178,9 +187,10 @@ impl Sources {
         if choice == Choice::Off {
             return true;
         }
+        let quality = self.quality.get_untracked();
         let asked = match kind {
-            Kind::Camera => get_user_media(&choice, &Choice::Off).await,
-            Kind::Microphone => get_user_media(&Choice::Off, &choice).await,
+            Kind::Camera => get_user_media(&choice, quality, &Choice::Off).await,
+            Kind::Microphone => get_user_media(&Choice::Off, quality, &choice).await,
         };
         match asked {
             Ok(stream) if self.stream.try_with_untracked(Option::is_some) != Some(true) => {
@@ -224,6 +234,19 @@ impl Sources {
                 }
                 false
             }
+        }
+    }
+
+    /// Makes the camera's picture better or smaller, while it runs; remembered. A screen is sent as it is.
+    pub async fn set_quality(self, quality: Quality) {
+        self.quality.set(quality);
+        storage::set(storage::QUALITY, quality.name());
+        let choice = self.camera.get_untracked();
+        if let Some(track) = self
+            .track(Kind::Camera)
+            .filter(|_| choice != Choice::Screen)
+        {
+            constrain(&track, &choice.camera_constraints(quality)).await;
         }
     }
 
@@ -326,12 +349,13 @@ impl Default for Sources {
 /// Both devices, or the one there is with a sentence about the other.
 async fn capture(
     camera: Choice,
+    quality: Quality,
     microphone: Choice,
 ) -> Result<(MediaStream, Option<String>), CaptureError> {
     if camera == Choice::Off && microphone == Choice::Off {
         return Err(CaptureError::NothingChosen);
     }
-    let both = match get_user_media(&camera, &microphone).await {
+    let both = match get_user_media(&camera, quality, &microphone).await {
         // A remembered device that is gone: take what there is.
         Err(CaptureError::Overconstrained) => {
             let or_default = |choice| {
@@ -341,7 +365,8 @@ async fn capture(
                     Choice::Default
                 }
             };
-            get_user_media(&or_default(camera.clone()), &or_default(microphone.clone())).await
+            let (camera, microphone) = (or_default(camera.clone()), or_default(microphone.clone()));
+            get_user_media(&camera, quality, &microphone).await
         }
         other => other,
     };
@@ -363,10 +388,10 @@ async fn capture(
             _ => format!("No {noun} was found; the broadcast goes on without it."),
         })
     };
-    if let Ok(stream) = get_user_media(&Choice::Default, &Choice::Off).await {
+    if let Ok(stream) = get_user_media(&Choice::Default, quality, &Choice::Off).await {
         return Ok((stream, missing("microphone")));
     }
-    match get_user_media(&Choice::Off, &Choice::Default).await {
+    match get_user_media(&Choice::Off, quality, &Choice::Default).await {
         Ok(stream) => Ok((stream, missing("camera"))),
         Err(_) => Err(error),
     }

@@ -17,12 +17,19 @@ pub fn ChatPanel(
     host: bool,
 ) -> impl IntoView {
     let offline = move || feed.connected.get() == Some(false);
+    let waits_for = move || {
+        if feed.restarting.get() {
+            "The server is restarting…"
+        } else {
+            "Reconnecting…"
+        }
+    };
     view! {
         <section class="chat-panel" aria-label="Chat">
             <h2 class="chat-heading">
                 "Chat"
                 <Show when=offline>
-                    <span class="chat-offline" role="status">"Reconnecting…"</span>
+                    <span class="chat-offline" role="status">{waits_for}</span>
                 </Show>
             </h2>
             <PinnedComment feed />

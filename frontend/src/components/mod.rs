@@ -24,6 +24,7 @@ pub mod pinned;
 pub mod player;
 pub mod player_controls;
 pub mod poster;
+pub mod quality_picker;
 pub mod room_card;
 pub mod share_card;
 pub mod site_header;

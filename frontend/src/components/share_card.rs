@@ -1,9 +1,15 @@
 //! The link to share.
 
+use leptos::ev::Event;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 use qrcodegen::{QrCode, QrCodeEcc};
+use shared::room::RoomKey;
+use wasm_bindgen::JsCast;
+use web_sys::Element;
 
 use super::copy_field::CopyField;
+use crate::api;
 
 /// The watch page's address as text and as a QR code, and those for players.
 #[component]
@@ -16,6 +22,8 @@ pub fn ShareCard(
     flv: String,
     /// Where players find it by RTMP, where the server has that.
     rtmp: Option<String>,
+    /// The room and what makes this browser its host.
+    host: (RoomKey, String),
 ) -> impl IntoView {
     let watch = url.clone();
     view! {
@@ -38,9 +46,65 @@ pub fn ShareCard(
                     {rtmp.map(|rtmp| view! { <CopyField label="RTMP" text=rtmp test="rtmp-link" /> })}
                     <CopyField label="HTTP-FLV" text=flv test="flv-link" />
                 </details>
+                <OtherDevice host />
             </div>
             <QrPicture text=url />
         </section>
+    }
+}
+
+/// A link that opens this studio on another device, made when it is asked for.
+#[component]
+fn OtherDevice(
+    /// The room and what makes this browser its host.
+    host: (RoomKey, String),
+) -> impl IntoView {
+    let link = RwSignal::new(None::<Result<String, String>>);
+    let host = StoredValue::new(host);
+    let make = move || {
+        link.set(None);
+        let (key, token) = host.get_value();
+        spawn_local(async move {
+            let made = api::host_link(&key, &token).await;
+            let made = made.map(|made| made.url).map_err(|error| error.to_string());
+            link.try_set(Some(made));
+        });
+    };
+    let toggled = move |event: Event| {
+        let details = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok());
+        // A link is made for whoever looks at it, and a new one for whoever looks again.
+        if details.is_some_and(|details| details.has_attribute("open")) {
+            make();
+        }
+    };
+    view! {
+        <details class="players" on:toggle=toggled>
+            <summary data-test="other-device">"Open on another device"</summary>
+            <p>
+                "Whoever opens this link runs the broadcast with you. It works once, within ten minutes."
+            </p>
+            {move || match link.get() {
+                None => view! { <p role="status">"Making a link…"</p> }.into_any(),
+                Some(Err(sentence)) => {
+                    view! { <p role="alert" data-test="host-link-error">{sentence}</p> }.into_any()
+                }
+                Some(Ok(url)) => {
+                    view! {
+                        <CopyField
+                            label="Link to this studio"
+                            visible_label=false
+                            text=url.clone()
+                            secret=true
+                            test="host-link"
+                        />
+                        <QrPicture text=url />
+                    }
+                        .into_any()
+                }
+            }}
+        </details>
     }
 }
 

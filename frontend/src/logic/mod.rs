@@ -18,6 +18,7 @@ pub mod number;
 pub mod path;
 pub mod poster;
 pub mod publisher;
+pub mod quality;
 pub mod rooms;
 pub mod shortcut;
 pub mod studio;

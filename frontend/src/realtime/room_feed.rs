@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::events::{
     Action, Comment, Commented, Extra, Gift, JoinRoom, Joined, Likes, Moderate, Nothing, Refusal,
-    Removed, SendComment, SendGift, Upvote, to_client, to_server,
+    Removed, Restarting, SendComment, SendGift, Upvote, to_client, to_server,
 };
 use shared::room::{Room, RoomKey, RoomState};
 
@@ -27,6 +27,8 @@ pub struct RoomFeed {
     pub room: RwSignal<Option<Room>>,
     /// Whether the server's events arrive; `None` before the first connection.
     pub connected: RwSignal<Option<bool>>,
+    /// Whether the server said that it restarts, and was not heard of since.
+    pub restarting: RwSignal<bool>,
     /// The comments.
     pub chat: RwSignal<ChatLog>,
     /// What the host has decided about it.
@@ -60,6 +62,7 @@ impl RoomFeed {
         Self {
             room: RwSignal::new(None),
             connected: RwSignal::new(None),
+            restarting: RwSignal::new(false),
             chat: RwSignal::new(ChatLog::default()),
             rules: Rules::default(),
             likes: RwSignal::new(LikeCounter::default()),
@@ -106,6 +109,7 @@ impl RoomFeed {
         });
         self.room.try_set(None);
         self.connected.try_set(None);
+        self.restarting.try_set(false);
         self.chat.try_set(ChatLog::default());
         self.rules.reset();
         self.likes.try_set(LikeCounter::default());
@@ -118,6 +122,9 @@ impl RoomFeed {
             if self.is_mine(&room.key) {
                 self.room.try_set(Some(room));
             }
+        });
+        socket.on(to_client::RESTARTING, move |_: Restarting| {
+            self.restarting.try_set(true);
         });
         socket.on(to_client::COMMENT, move |comment: Comment| {
             if self.is_mine(&comment.room_key) {
@@ -187,6 +194,7 @@ impl RoomFeed {
                 return;
             }
             self.connected.try_set(Some(true));
+            self.restarting.try_set(false);
             self.likes
                 .try_update(|likes| likes.joined(joined.room.likes));
             self.rules.joined(&mut joined);

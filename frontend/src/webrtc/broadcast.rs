@@ -13,6 +13,7 @@ use super::publisher::Publisher;
 use crate::api::{self, ApiError};
 use crate::capture::{Choice, Kind, Sources};
 use crate::logic::publisher::{Command, Event, Phase, Publisher as Machine};
+use crate::logic::quality::Quality;
 use crate::storage::{self, HostSecrets};
 use crate::{browser, clock};
 
@@ -184,6 +185,18 @@ impl Broadcast {
         }
     }
 
+    /// Makes the picture better or smaller, live or not.
+    pub async fn set_quality(self, quality: Quality) {
+        self.sources.set_quality(quality).await;
+        let limited = self.link.try_with_value(|link| {
+            let publisher = link.publisher.as_ref()?;
+            Some(publisher.limit_bitrate(quality.max_bitrate()))
+        });
+        if let Some(Some(limited)) = limited {
+            limited.await;
+        }
+    }
+
     fn handle(self, event: Event) {
         let commands = self.link.try_update_value(|link| {
             let commands = link.machine.handle(event, clock::now(), browser::random());
@@ -284,7 +297,16 @@ impl Broadcast {
             .sources
             .stream_untracked()
             .ok_or_else(|| ApiError::Browser("the camera is off".into()))?;
-        Publisher::start(&room.key, &room.secrets.stream_key, &stream, on_link).await
+        let quality = self.sources.quality.try_get_untracked().unwrap_or_default();
+        let max_bitrate = quality.max_bitrate();
+        Publisher::start(
+            &room.key,
+            room.secrets.publishing(),
+            &stream,
+            max_bitrate,
+            on_link,
+        )
+        .await
     }
 
     async fn create_room(self) -> Result<HostedRoom, ApiError> {

@@ -15,9 +15,6 @@ use crate::api::ApiError;
 use crate::capture::Kind;
 use crate::logic::codecs;
 
-/// Most that the picture may use, in bits per second: plenty for 720p30.
-const MAX_BITRATE: u32 = 2_500_000;
-
 /// A running session. Dropping it closes the connection but leaves the session to the server's
 /// grace time: only [`Publisher::end`] is the end of the broadcast.
 pub(super) struct Publisher {
@@ -27,7 +24,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Publishes the tracks of `stream`.
+    /// Publishes the tracks of `stream`, its picture with at most `max_bitrate` bits per second.
     ///
     /// # Errors
     /// The server's refusal.
@@ -35,6 +32,7 @@ impl Publisher {
         key: &RoomKey,
         stream_key: &str,
         stream: &MediaStream,
+        max_bitrate: u32,
         on_link: impl Fn(LinkState) + 'static,
     ) -> Result<Self, ApiError> {
         let peer = Peer::new(on_link)?;
@@ -65,7 +63,7 @@ impl Publisher {
             session,
             senders,
         };
-        publisher.limit_bitrate().await;
+        publisher.limit_bitrate(max_bitrate).await;
         Ok(publisher)
     }
 
@@ -116,21 +114,25 @@ impl Publisher {
             .find_map(|(of, sender)| (*of == kind).then_some(sender))
     }
 
-    async fn limit_bitrate(&self) {
-        let Some(sender) = self.sender(Kind::Camera) else {
-            return;
-        };
-        let parameters = sender.get_parameters();
-        if let Some(encodings) = parameters.get_encodings() {
-            for encoding in encodings.iter() {
-                encoding
-                    .unchecked_ref::<RtcRtpEncodingParameters>()
-                    .set_max_bitrate(MAX_BITRATE);
+    /// Sends the picture with at most so many bits per second.
+    pub(super) fn limit_bitrate(&self, max: u32) -> impl Future<Output = ()> + use<> {
+        let set = self.sender(Kind::Camera).map(|sender| {
+            let parameters = sender.get_parameters();
+            if let Some(encodings) = parameters.get_encodings() {
+                for encoding in encodings.iter() {
+                    encoding
+                        .unchecked_ref::<RtcRtpEncodingParameters>()
+                        .set_max_bitrate(max);
+                }
             }
-        }
-        let set = sender.set_parameters_with_parameters(&parameters);
-        if let Err(error) = JsFuture::from(set).await {
-            warn!("the bit rate stays unlimited: {error:?}");
+            sender.set_parameters_with_parameters(&parameters)
+        });
+        async move {
+            if let Some(set) = set
+                && let Err(error) = JsFuture::from(set).await
+            {
+                warn!("the bit rate stays as it was: {error:?}");
+            }
         }
     }
 }

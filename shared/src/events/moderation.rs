@@ -139,6 +139,7 @@ pub struct Moderation {
 
 /// A person who may not speak.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ban {
     /// Who.
     pub author: AuthorId,
@@ -149,6 +150,9 @@ pub struct Ban {
     /// The end of a time-out; none for a ban.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UnixMillis>,
+    /// Whether it is for everybody at the person's address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub covers_address: bool,
 }
 
 #[cfg(test)]
@@ -287,13 +291,14 @@ mod tests {
                 name: "Ann".into(),
                 since: 9,
                 until: None,
+                covers_address: true,
             }],
         };
         same(
             &moderation,
             json!({
                 "roomKey": "r1", "words": ["spam"],
-                "bans": [{"author": "abc", "name": "Ann", "since": 9}],
+                "bans": [{"author": "abc", "name": "Ann", "since": 9, "coversAddress": true}],
             }),
         );
     }

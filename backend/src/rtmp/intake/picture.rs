@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::flv::avc::{BrokenLength, nal_units};
+use crate::media::avc::{BrokenLength, nal_units};
 use crate::media::h264::{NalType, put_nal};
 
 /// A picture, its parameter sets aside.

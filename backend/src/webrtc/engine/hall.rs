@@ -14,17 +14,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep_until;
 use tracing::Span;
 
+use super::MAX_CONNECTIONS;
 use super::batch::Batch;
+use super::load::{Load, Share};
 use super::metrics::Metrics;
 use super::outlet::{self, Connection, Outlet};
-use super::quality::Diet;
+use super::starting::{Next, Starting};
 use super::transport::{Ended, Path};
 use super::viewer::{Event, Viewer};
-use super::{Load, MAX_CONNECTIONS, Share};
-use crate::media::access_unit::TrackKind;
 use crate::media::fanout::Subscription;
 use crate::media::stage::{Formats, Stage, Tracks};
-use crate::media::time::MediaTime;
 use crate::webrtc::feed::{Feed, RtpUnit};
 use crate::webrtc::mux::{Registration, TcpStream};
 use crate::webrtc::session::{End, Reporter};
@@ -35,12 +34,6 @@ pub(super) const INBOX: usize = 4_096;
 const STEP: Duration = Duration::from_millis(5);
 /// How often the viewers' clocks are looked at otherwise.
 const TICK: Duration = Duration::from_millis(100);
-/// A viewer has caught up after so many steps, whatever the bit rate: 200 ms.
-const STEPS: u64 = 40;
-/// Packets of a step at least: 20 Mbit/s.
-const MIN_PACE: usize = 10;
-/// A viewer that has nothing to show asks for a keyframe this often.
-const KEYFRAME_RETRY: Duration = Duration::from_secs(1);
 
 /// What a hall is told.
 pub(in crate::webrtc) enum Inbound {
@@ -78,8 +71,8 @@ pub(super) struct Hall {
     formats: watch::Receiver<Formats>,
     units: Subscription<RtpUnit>,
     members: HashMap<u64, Box<Member>>,
-    /// The newest unit that the live viewers were sent, when, and its time.
-    newest: Option<(u64, Instant, MediaTime)>,
+    /// Number of the newest unit that the live viewers were sent.
+    newest: Option<u64>,
     /// Somebody came or starts since the last tick.
     unsettled: bool,
     batch: Batch,
@@ -105,27 +98,6 @@ enum Play {
     Connecting,
     Starting(Box<Starting>),
     Live,
-}
-
-/// A viewer on its way to live.
-struct Starting {
-    units: Subscription<RtpUnit>,
-    /// The unit it is being sent, and the next packet of it.
-    unit: Option<(Arc<RtpUnit>, usize)>,
-    /// Packets of a step, known with the first unit.
-    pace: Option<usize>,
-    asked: Option<Instant>,
-}
-
-impl Starting {
-    fn new(units: Subscription<RtpUnit>) -> Box<Self> {
-        Box::new(Self {
-            units,
-            unit: None,
-            pace: None,
-            asked: None,
-        })
-    }
 }
 
 impl Hall {
@@ -286,7 +258,7 @@ impl Hall {
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
             Metrics::add(&metrics.joined, 1);
-            member.play = Play::Starting(Starting::new(self.feed.subscribe()));
+            member.play = Play::Starting(Starting::boxed(self.feed.subscribe()));
             self.unsettled = true;
             member.reporter.connected();
         }
@@ -320,11 +292,11 @@ impl Hall {
 
     /// Sends a unit to all who are live.
     async fn fan_out(&mut self, unit: &RtpUnit) {
-        self.newest = Some((unit.number, Instant::now(), unit.time));
+        self.newest = Some(unit.number);
         let mut worn_out = Vec::new();
         for (&id, member) in &mut self.members {
             let live = matches!(member.play, Play::Live) && unit.number > member.last;
-            if !live || !member.takes(unit) {
+            if !live || !member.viewer.takes(unit) {
                 continue;
             }
             member.last = unit.number;
@@ -335,7 +307,7 @@ impl Hall {
             } else if !member.send(&self.batch, &self.outlet).await {
                 // A connection that is behind: nothing until it is through, then a keyframe.
                 Metrics::add(&self.outlet.metrics.jumps, 1);
-                member.play = Play::Starting(Starting::new(self.feed.subscribe_to_next()));
+                member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));
                 self.unsettled = true;
                 self.stage.request_keyframe();
             }
@@ -343,7 +315,9 @@ impl Hall {
         for id in worn_out {
             self.leave(id, End::Lost).await;
         }
-        self.load.sent(unit.made.elapsed());
+        let now = Instant::now();
+        let late = now.saturating_duration_since(unit.made);
+        self.load.sent(now, late);
     }
 
     /// Lets time pass for all.
@@ -351,16 +325,17 @@ impl Hall {
         let now = Instant::now();
         let mut ended = Vec::new();
         let mut starting = Vec::new();
-        let at = self
-            .newest
-            .map(|(_, when, time)| time + now.saturating_duration_since(when).into());
+        let at = self.stage.now();
         for (&id, member) in &mut self.members {
             if let Some(Event::Ended(why)) = member.viewer.handle_timeout(now) {
                 ended.push((id, end(why)));
                 continue;
             }
             member.flush(&self.outlet).await;
-            if let Some(report) = at.and_then(|at| member.viewer.report(now, at)) {
+            if member.viewer.wants_keyframe(now) {
+                self.stage.request_keyframe();
+            }
+            if let Some(report) = member.viewer.report(now, at) {
                 member.send_one(&report, &self.outlet).await;
             }
             if matches!(member.play, Play::Starting(_)) {
@@ -381,47 +356,28 @@ impl Hall {
         let Some(member) = self.members.get_mut(&id) else {
             return;
         };
-        let newest = self.newest.map_or(0, |(number, ..)| number);
         let mut sent = 0;
         while let Play::Starting(starting) = &mut member.play {
-            if starting.unit.is_none() {
-                // What is newer than the newest comes to all who are live.
-                if starting.pace.is_some() && member.last >= newest {
+            let backlog = |unit: &RtpUnit| self.feed.packets_since(unit);
+            let (unit, from, most) = match starting.next(now, sent, self.newest, backlog) {
+                Next::Packets(unit, from, most) => (unit, from, most),
+                Next::Live => {
                     member.play = Play::Live;
                     return;
                 }
-                starting.unit = starting.units.try_next().map(|delivery| (delivery.unit, 0));
-            }
-            let Some((unit, from)) = starting.unit.take() else {
-                let patient = starting
-                    .asked
-                    .is_some_and(|asked| now.saturating_duration_since(asked) < KEYFRAME_RETRY);
-                if starting.pace.is_none() && !patient {
-                    starting.asked = Some(now);
-                    self.stage.request_keyframe();
-                }
-                return;
+                Next::NeedsKeyframe => return self.stage.request_keyframe(),
+                Next::Enough => return,
             };
-            let pace = *starting.pace.get_or_insert_with(|| {
-                let backlog = self.feed.packets_since(&unit) / STEPS;
-                usize::try_from(backlog).unwrap_or(MIN_PACE).max(MIN_PACE)
-            });
-            let most = pace.saturating_sub(sent);
-            if most == 0 {
-                starting.unit = Some((unit, from));
-                return;
-            }
             self.batch.clear();
             let Ok(next) = member.viewer.write(&unit, from, most, &mut self.batch) else {
                 return self.leave(id, End::Lost).await;
             };
             sent += next - from;
-            if next < unit.payloads.len() {
-                starting.unit = Some((Arc::clone(&unit), next));
-            }
             member.last = unit.number;
+            starting.wrote(unit, next);
             if !member.send(&self.batch, &self.outlet).await {
-                member.play = Play::Starting(Starting::new(self.feed.subscribe_to_next()));
+                Metrics::add(&self.outlet.metrics.jumps, 1);
+                member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));
                 return;
             }
         }
@@ -455,14 +411,6 @@ impl Member {
             });
             End::Lost
         })
-    }
-
-    fn takes(&self, unit: &RtpUnit) -> bool {
-        match self.viewer.diet() {
-            Diet::Full => true,
-            Diet::Keyframes => unit.kind == TrackKind::Audio || unit.random_access,
-            Diet::Nothing => false,
-        }
     }
 
     /// Sends what the viewer's transport has to say.

@@ -9,12 +9,15 @@ mod batch;
 mod dtls;
 mod hall;
 mod ice;
+mod load;
 mod metrics;
 mod numbering;
 mod outlet;
+mod probe;
 mod quality;
 mod rtcp;
 mod srtp;
+mod starting;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -25,7 +28,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -37,8 +40,11 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::dtls::{Fingerprint, Identity};
 use self::hall::{Hall, INBOX, Inbound, Join};
 pub(super) use self::ice::Credentials;
+use self::load::{Load, Share};
 pub use self::metrics::{Counts, Metrics};
 use self::outlet::Outlet;
+#[doc(hidden)]
+pub use self::probe::{Ear, Lane};
 use self::rtcp::NtpClock;
 use self::transport::{Path, Transport};
 use self::viewer::Viewer;
@@ -53,10 +59,6 @@ use crate::media::stage::{Stage, Tracks};
 
 /// Connections that one viewer may have at a time.
 const MAX_CONNECTIONS: usize = 4;
-/// New viewers are refused while sending is this far behind: those who are there come first.
-const TOO_LATE: Duration = Duration::from_millis(200);
-/// And for so long after.
-const RECOVERY: Duration = Duration::from_secs(1);
 /// Time the viewers have to be told when the server stops.
 const FAREWELL: Duration = Duration::from_millis(200);
 
@@ -87,17 +89,6 @@ struct Worker {
     runtime: runtime::Handle,
     load: Arc<Load>,
 }
-
-/// How much a worker has to do.
-struct Load {
-    viewers: AtomicUsize,
-    made: Instant,
-    /// Until when no more viewers are taken, in microseconds since `made`.
-    late_until: AtomicU64,
-}
-
-/// A viewer's part of a worker's load.
-struct Share(Arc<Load>);
 
 impl Engine {
     /// Starts a worker for each core. They end after `alive` does.
@@ -135,15 +126,14 @@ impl Engine {
     /// # Errors
     /// [`OfferError::Busy`] when those who are there would suffer.
     pub(super) fn join(&self, view: View, reporter: Reporter) -> Result<(), OfferError> {
-        let load = |worker: &Worker| worker.load.viewers.load(Ordering::Relaxed);
         let workers = self.workers.iter().enumerate();
         let (index, worker) = workers
-            .min_by_key(|(_, worker)| load(worker))
+            .min_by_key(|(_, worker)| worker.load.viewers())
             .ok_or(OfferError::Busy)?;
-        if worker.load.is_late() {
+        let now = Instant::now();
+        if worker.load.is_late(now) {
             return Err(OfferError::Busy);
         }
-        let now = Instant::now();
         let (ufrag, password) = (
             view.credentials.ufrag.clone(),
             view.credentials.password.clone(),
@@ -208,46 +198,10 @@ impl Worker {
                     tokio::time::sleep(FAREWELL).await;
                 });
             })?;
-        let load = Load {
-            viewers: AtomicUsize::new(0),
-            made: Instant::now(),
-            late_until: AtomicU64::new(0),
-        };
         Ok(Self {
             runtime: handle,
-            load: Arc::new(load),
+            load: Arc::new(Load::new(Instant::now())),
         })
-    }
-}
-
-impl Load {
-    /// A unit was sent to all, so long after it was there.
-    fn sent(&self, late: Duration) {
-        if late > TOO_LATE {
-            let until = self.made.elapsed() + RECOVERY;
-            self.late_until.store(micros(until), Ordering::Relaxed);
-        }
-    }
-
-    fn is_late(&self) -> bool {
-        micros(self.made.elapsed()) < self.late_until.load(Ordering::Relaxed)
-    }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-impl Share {
-    fn new(load: &Arc<Load>) -> Self {
-        load.viewers.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(load))
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.0.viewers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -34,7 +34,12 @@ pub(super) struct Outlet {
 impl Outlet {
     /// Sends the packets, in as few calls as the kernel allows.
     pub(super) async fn send(&self, batch: &Batch, to: SocketAddr) {
-        for (run, segment) in batch.runs(self.mux.max_segments()) {
+        self.send_in_runs(batch, self.mux.max_segments(), to).await;
+    }
+
+    /// Sends the packets, up to `most` of them in one call.
+    async fn send_in_runs(&self, batch: &Batch, most: usize, to: SocketAddr) {
+        for (run, segment) in batch.runs(most) {
             let segments = (run.len() > segment).then_some(segment);
             if self.send_run(run, segments, to).await.is_ok() {
                 continue;
@@ -181,4 +186,48 @@ async fn transmit(
     }
     // What was said last, a goodbye, has arrived before the connection closes.
     writer.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use super::*;
+
+    /// Packets of so many bytes each, whose first byte is their number.
+    fn batch(lengths: &[usize]) -> Batch {
+        let mut batch = Batch::default();
+        for (number, &length) in (0..).zip(lengths) {
+            let pushed: Result<(), ()> = batch.push(|bytes, start| {
+                bytes.resize(start + length, number);
+                Ok(())
+            });
+            pushed.unwrap();
+        }
+        batch
+    }
+
+    #[tokio::test]
+    async fn packets_that_the_kernel_does_not_cut_are_sent_one_by_one() {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let crypto = rtc::crypto::default_provider().unwrap();
+        let (mux, _tasks) = Mux::bind(listen, crypto).await.unwrap();
+        let metrics = Arc::<Metrics>::default();
+        let outlet = Outlet {
+            mux: Arc::clone(&mux),
+            metrics: Arc::clone(&metrics),
+        };
+        let viewer = UdpSocket::bind(listen).unwrap();
+        viewer.set_read_timeout(Some(WRITE)).unwrap();
+        // More than any kernel cuts from one send: it refuses, as one without GSO does.
+        let lengths = [vec![20; 200], vec![7]].concat();
+        let to = viewer.local_addr().unwrap();
+        outlet.send_in_runs(&batch(&lengths), 1_000, to).await;
+        let mut buffer = [0; MAX_DATAGRAM];
+        for (number, &length) in lengths.iter().enumerate() {
+            let received = viewer.recv(&mut buffer).unwrap();
+            assert_eq!((usize::from(buffer[0]), received), (number, length));
+        }
+        assert_eq!(metrics.snapshot().unsent, 0);
+    }
 }

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use crate::media::access_unit::TrackKind;
+
 /// Loss that retransmissions do not keep up with.
 const TOO_MUCH: f32 = 0.2;
 /// Loss with which pictures are worth sending again.
 const BEARABLE: f32 = 0.05;
 /// How long it has to be so before something is done about it: less is a hiccup.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// While pictures are held back a keyframe is asked for this often: many encoders make none by themselves.
+const KEYFRAMES: Duration = Duration::from_secs(2);
 
 /// What a viewer is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +31,10 @@ pub(super) struct Quality {
     diet: Diet,
     /// Since when the reports have spoken for a change without a break.
     since: Option<Instant>,
+    /// A picture was held back: those after it cannot be decoded, up to the next keyframe.
+    broken: bool,
+    /// When a keyframe was asked for last.
+    asked: Option<Instant>,
 }
 
 impl Quality {
@@ -41,17 +49,33 @@ impl Quality {
         if wanted == self.diet {
             self.since = None;
         } else if now.saturating_duration_since(*self.since.get_or_insert(now)) >= PATIENCE {
-            *self = Self {
-                diet: wanted,
-                since: None,
-            };
+            (self.diet, self.since) = (wanted, None);
         }
         self.diet
     }
 
-    /// What the viewer is sent now.
-    pub(super) const fn diet(&self) -> Diet {
-        self.diet
+    /// Whether the next unit is sent.
+    pub(super) fn takes(&mut self, kind: TrackKind, keyframe: bool) -> bool {
+        if kind == TrackKind::Audio {
+            return self.diet != Diet::Nothing;
+        }
+        let takes = match self.diet {
+            Diet::Full => keyframe || !self.broken,
+            Diet::Keyframes => keyframe,
+            Diet::Nothing => false,
+        };
+        self.broken = !takes;
+        takes
+    }
+
+    /// Whether a keyframe has to be asked for now.
+    pub(super) fn wants_keyframe(&mut self, now: Instant) -> bool {
+        let asked = self.asked.map(|asked| now.saturating_duration_since(asked));
+        let wants = self.broken && asked.is_none_or(|ago| ago >= KEYFRAMES);
+        if wants {
+            self.asked = Some(now);
+        }
+        wants
     }
 }
 
@@ -64,7 +88,14 @@ mod tests {
         for (second, &lost) in (0..).zip(losses) {
             quality.report(from + Duration::from_secs(second), lost);
         }
-        quality.diet()
+        quality.diet
+    }
+
+    fn takes(quality: &mut Quality, pictures: &[bool]) -> Vec<bool> {
+        let pictures = pictures.iter();
+        pictures
+            .map(|&keyframe| quality.takes(TrackKind::Video, keyframe))
+            .collect()
     }
 
     #[test]
@@ -92,5 +123,44 @@ mod tests {
         assert_eq!(after(&mut quality, later, &[0.1; 9]), Diet::Keyframes);
         let later = now + Duration::from_secs(20);
         assert_eq!(after(&mut quality, later, &[0.01; 5]), Diet::Full);
+    }
+
+    #[test]
+    fn on_a_bad_path_go_sound_and_keyframes() {
+        let (mut quality, now) = (Quality::default(), Instant::now());
+        assert_eq!(takes(&mut quality, &[true, false]), [true, true]);
+        after(&mut quality, now, &[0.3; 5]);
+        assert_eq!(
+            takes(&mut quality, &[false, true, false]),
+            [false, true, false]
+        );
+        assert!(quality.takes(TrackKind::Audio, false));
+        after(&mut quality, now + Duration::from_secs(5), &[0.3; 5]);
+        assert_eq!(takes(&mut quality, &[true]), [false]);
+        assert!(!quality.takes(TrackKind::Audio, false));
+    }
+
+    #[test]
+    fn after_pictures_that_were_held_back_the_next_is_a_keyframe() {
+        let (mut quality, now) = (Quality::default(), Instant::now());
+        after(&mut quality, now, &[0.3; 5]);
+        takes(&mut quality, &[true, false]);
+        after(&mut quality, now + Duration::from_secs(5), &[0.01; 5]);
+        assert_eq!(
+            takes(&mut quality, &[false, true, false]),
+            [false, true, true]
+        );
+    }
+
+    #[test]
+    fn keyframes_are_asked_for_while_pictures_are_held_back() {
+        let (mut quality, now) = (Quality::default(), Instant::now());
+        takes(&mut quality, &[true, false]);
+        assert!(!quality.wants_keyframe(now));
+        after(&mut quality, now, &[0.3; 5]);
+        takes(&mut quality, &[false]);
+        assert!(quality.wants_keyframe(now));
+        assert!(!quality.wants_keyframe(now + Duration::from_secs(1)));
+        assert!(quality.wants_keyframe(now + Duration::from_secs(2)));
     }
 }

@@ -73,7 +73,15 @@ impl Srtp {
         let length = config.keying_material_len();
         let material = handshake.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], length)?;
         config.set_session_keys_from_keying_material(material.as_ref(), handshake.is_client())?;
-        let keys = &config.keys;
+        Self::keyed(&config, crypto)
+    }
+
+    /// With these keys.
+    ///
+    /// # Errors
+    /// When they do not fit the profile.
+    pub(super) fn keyed(config: &Config, crypto: &dyn RTCCrypto) -> Result<Self> {
+        let (profile, keys) = (config.profile, &config.keys);
         let (key, salt) = (&keys.local_master_key, &keys.local_master_salt);
         let context = |key: &[u8], salt: &[u8]| {
             let replays = Some(srtcp_replay_protection(REPLAY_WINDOW));

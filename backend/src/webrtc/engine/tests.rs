@@ -299,10 +299,23 @@ impl Pair {
     }
 }
 
-/// A picture whose first packet has this number.
-fn picture(first: u64, size: usize) -> RtpUnit {
+/// A picture whose first packet has this number, in one NAL unit of this size.
+pub(super) fn picture(first: u64, size: usize) -> RtpUnit {
     let mut data = BytesMut::new();
     put_nal(&mut data, &vec![0x41; size]);
+    rtp(data, 1, first, false)
+}
+
+/// The unit of this number: a keyframe of so many packets, the first of them its parameter sets.
+pub(super) fn keyframe(number: u64, packets: usize) -> RtpUnit {
+    let mut data = BytesMut::new();
+    for _ in 1..packets {
+        put_nal(&mut data, &[0x65; 1_000]);
+    }
+    rtp(data, number, 0, true)
+}
+
+fn rtp(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit {
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
         pps: Bytes::from_static(&[0x68]),
@@ -315,10 +328,10 @@ fn picture(first: u64, size: usize) -> RtpUnit {
         format: Format::Video(Arc::new(format)),
         dts: MediaTime::ZERO,
         pts: MediaTime::ZERO,
-        random_access: false,
+        random_access,
         data: data.freeze(),
     };
-    RtpUnit::new(&unit, 1, first)
+    RtpUnit::new(&unit, number, first)
 }
 
 fn sequence(packet: &[u8]) -> u16 {

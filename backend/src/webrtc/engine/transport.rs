@@ -164,6 +164,12 @@ impl Transport {
         self.flush_dtls();
     }
 
+    /// Media can flow, with these keys.
+    pub(super) fn connect(&mut self, now: Instant, srtp: Box<Srtp>) {
+        self.heard = now;
+        self.srtp = Some(srtp);
+    }
+
     fn check(&mut self, now: Instant, path: Path, datagram: &[u8]) {
         let Some(checked) = self.ice.check(datagram, path.remote()) else {
             return;
@@ -192,8 +198,7 @@ impl Transport {
         self.flush_dtls();
         match event? {
             dtls::Event::Connected(srtp) => {
-                self.heard = now;
-                self.srtp = Some(srtp);
+                self.connect(now, srtp);
                 Some(Event::Connected)
             }
             dtls::Event::Closed => Some(Event::Ended(Ended::Closed)),

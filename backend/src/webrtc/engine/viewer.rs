@@ -128,15 +128,24 @@ impl Viewer {
         match self.transport.handle(now, path, datagram) {
             Some(transport::Event::Connected) => tell(Event::Connected),
             Some(transport::Event::Ended(why)) => tell(Event::Ended(why)),
-            Some(transport::Event::Rtcp(compound)) => {
-                rtcp::read(&compound, |feedback| {
-                    if let Some(event) = self.hear(now, &feedback, metrics) {
-                        tell(event);
-                    }
-                });
-            }
+            Some(transport::Event::Rtcp(compound)) => self.read(now, &compound, metrics, tell),
             None => {}
         }
+    }
+
+    /// Takes a decrypted compound RTCP packet; tells each event.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        compound: &[u8],
+        metrics: &Metrics,
+        mut tell: impl FnMut(Event),
+    ) {
+        rtcp::read(compound, |feedback| {
+            if let Some(event) = self.hear(now, &feedback, metrics) {
+                tell(event);
+            }
+        });
     }
 
     /// Appends the packets of `unit` from number `from` on, no more than `most`; says which one is next.
@@ -254,9 +263,14 @@ impl Viewer {
         self.video.is_some()
     }
 
-    /// What the viewer's path carries.
-    pub(super) const fn diet(&self) -> Diet {
-        self.quality.diet()
+    /// Whether the viewer's path carries this unit too; each that comes is asked for once.
+    pub(super) fn takes(&mut self, unit: &RtpUnit) -> bool {
+        self.quality.takes(unit.kind, unit.random_access)
+    }
+
+    /// Whether it can show nothing new without a keyframe, and it is time to say so.
+    pub(super) fn wants_keyframe(&mut self, now: Instant) -> bool {
+        self.quality.wants_keyframe(now)
     }
 
     /// Whether there is something to [`Viewer::retransmit`].

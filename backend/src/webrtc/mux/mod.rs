@@ -25,6 +25,7 @@ use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState
 
 use self::routes::Routes;
 use self::runtime::MuxRuntime;
+pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
 use super::engine::Doorway;
 use crate::metrics::METRICS;

@@ -11,7 +11,7 @@ const USERNAME: u16 = 0x0006;
 
 /// The user name fragment that a connectivity check is addressed to: the part of USERNAME before the
 /// colon (RFC 8445 section 7.2.2). `None` when it is not a STUN message that carries one.
-pub(super) fn addressee(datagram: &[u8]) -> Option<&str> {
+pub(in crate::webrtc) fn addressee(datagram: &[u8]) -> Option<&str> {
     // The two most significant bits are zero (section 5).
     if datagram.len() < HEADER || datagram[0] > 3 || datagram[4..8] != COOKIE {
         return None;

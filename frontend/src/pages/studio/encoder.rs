@@ -82,6 +82,7 @@ fn Prepare(desk: Desk) -> impl IntoView {
 pub(super) fn Fields(desk: Desk) -> impl IntoView {
     let secrets = move || desk.broadcast.room().map(|room| room.secrets);
     let takes_rtmp = Memo::new(move |_| secrets().is_some_and(|secrets| secrets.rtmp.is_some()));
+    let has_key = Memo::new(move |_| secrets().is_some_and(|secrets| secrets.stream_key.is_some()));
     let asking = RwSignal::new(false);
     let error = RwSignal::new(None::<String>);
     let server = Signal::derive(move || match desk.broadcast.room() {
@@ -96,7 +97,9 @@ pub(super) fn Fields(desk: Desk) -> impl IntoView {
             .map(|secrets| {
                 secrets
                     .rtmp
-                    .map_or(secrets.stream_key, |rtmp| rtmp.stream_key)
+                    .map_or(secrets.stream_key.unwrap_or_default(), |rtmp| {
+                        rtmp.stream_key
+                    })
             })
             .unwrap_or_default()
     });
@@ -126,7 +129,19 @@ pub(super) fn Fields(desk: Desk) -> impl IntoView {
         <section class="encoder" aria-label="Streaming software (OBS)" data-test="encoder-card">
             <CopyField label="Server" text=server test="rtmp-server" />
             {move || {
-                view! { <CopyField label=key_label() text=stream_key secret=true test="stream-key" /> }
+                if has_key.get() {
+                    view! {
+                        <CopyField label=key_label() text=stream_key secret=true test="stream-key" />
+                    }
+                        .into_any()
+                } else {
+                    view! {
+                        <p data-test="key-elsewhere">
+                            "The stream key is on the device that made this room. Make a new one to use it here."
+                        </p>
+                    }
+                        .into_any()
+                }
             }}
             <p class="hint">
                 "Whoever has the stream key can broadcast in your place. "

@@ -24,11 +24,13 @@ use leptos_router::hooks::{use_navigate, use_params_map};
 use shared::room::{Ingest, Room, RoomKey, RoomState};
 
 use crate::api::{self, ApiError};
+use crate::browser;
 use crate::capture::{Choice, Kind, Sources};
 use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
 use crate::logic::publisher::Phase;
+use crate::logic::quality::Quality;
 use crate::logic::studio::{self, Program, Way};
 use crate::realtime::RoomFeed;
 use crate::storage;
@@ -300,8 +302,20 @@ impl Desk {
 
     /// Back in a room: after a reload, or by its address.
     async fn return_to(self, key: RoomKey) -> Visit {
-        let Some(secrets) = storage::host_secrets(&key) else {
-            return Visit::Guest(key);
+        let known = storage::host_secrets(&key);
+        let link = browser::take_fragment("host").filter(|_| known.is_none());
+        let is_new_here = link.is_some();
+        let secrets = match (known, link) {
+            (Some(secrets), _) => secrets,
+            (None, None) => return Visit::Guest(key),
+            (None, Some(secret)) => match api::redeem_host_link(&key, secret).await {
+                Ok(device) => {
+                    let secrets = storage::HostSecrets::of_device(&device);
+                    storage::set_host_secrets(&key, &secrets);
+                    secrets
+                }
+                Err(error) => return Visit::Unknown(error.to_string()),
+            },
         };
         let room = match api::room(&key).await {
             Ok(room) => room,
@@ -322,7 +336,10 @@ impl Desk {
         if self.visit.is_disposed() {
             return Visit::Loading;
         }
-        let uses_encoder = room.ingest == Some(Ingest::Rtmp) || storage::uses_encoder(&key);
+        // Another device that broadcasts goes on doing so: here is its picture, not our camera's.
+        let uses_encoder = room.ingest == Some(Ingest::Rtmp)
+            || storage::uses_encoder(&key)
+            || (is_new_here && goes_on);
         self.broadcast.set_room(HostedRoom { key, secrets });
         self.visit.set(Visit::Host);
         if uses_encoder {
@@ -377,6 +394,10 @@ impl Desk {
 
     fn switch_device(self, kind: Kind, choice: Choice) {
         spawn_local(self.broadcast.switch_device(kind, choice));
+    }
+
+    fn set_quality(self, quality: Quality) {
+        spawn_local(self.broadcast.set_quality(quality));
     }
 
     fn choose_way(self, way: Way) {

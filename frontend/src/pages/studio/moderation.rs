@@ -162,6 +162,7 @@ fn Banned(feed: RoomFeed, act: Callback<Action>) -> impl IntoView {
         })
     });
     let term = move |ban: &Ban| match ban.until {
+        None if ban.covers_address => "Banned, with everybody at their address".to_owned(),
         None => "Banned".to_owned(),
         Some(until) => {
             let left = moderation::left(until, ticker.now()).unwrap_or_default();

@@ -20,6 +20,7 @@ use crate::components::hearts::Hearts;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::live_badge::LiveBadge;
 use crate::components::mic_meter::MicMeter;
+use crate::components::quality_picker::QualityPicker;
 use crate::components::share_card::ShareCard;
 use crate::components::stat::Figure;
 use crate::logic::number;
@@ -255,9 +256,10 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
             broadcast
                 .room()
                 .map(|room| {
-                    let (origin, key) = (browser::origin(), room.key);
+                    let (origin, key) = (browser::origin(), room.key.clone());
                     view! {
                         <ShareCard
+                            host=(key.clone(), room.secrets.host_token.clone())
                             url=format!("{origin}/room/{key}")
                             flv=format!("{origin}/live/{key}.flv")
                             rtmp=room.secrets.rtmp.and_then(|rtmp| rtmp.play)
@@ -280,6 +282,10 @@ pub(super) fn OnAir(desk: Desk) -> impl IntoView {
                     kind=Kind::Camera
                     sources
                     on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+                />
+                <QualityPicker
+                    sources
+                    on_choose=move |quality| desk.set_quality(quality)
                 />
                 <DevicePicker
                     kind=Kind::Microphone

@@ -11,6 +11,7 @@ use crate::components::banner::ErrorNote;
 use crate::components::device_picker::DevicePicker;
 use crate::components::icon::{Glyph, Icon};
 use crate::components::mic_meter::MicMeter;
+use crate::components::quality_picker::QualityPicker;
 use crate::logic::publisher::Phase;
 use crate::logic::studio::Way;
 use crate::storage;
@@ -88,6 +89,10 @@ fn CameraSetup(desk: Desk) -> impl IntoView {
                 kind=Kind::Camera
                 sources
                 on_choose=move |(kind, choice)| desk.switch_device(kind, choice)
+            />
+            <QualityPicker
+                sources
+                on_choose=move |quality| desk.set_quality(quality)
             />
             <DevicePicker
                 kind=Kind::Microphone

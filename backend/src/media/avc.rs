@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use h264_reader::nal::sps::{ChromaFormat, ChromaInfo, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
 
-use crate::media::h264::{InvalidSps, VideoFormat};
+use super::h264::{InvalidSps, VideoFormat};
 
 /// A decoder configuration. Of several parameter sets the first is used.
 #[derive(Clone, Debug, PartialEq, Eq)]

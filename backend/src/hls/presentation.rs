@@ -1,0 +1,412 @@
+//! A broadcast with the same tracks all the time: access units in, renditions out.
+//!
+//! Picture and sound are renditions of their own (CMAF has one track to a file): a player that only wants
+//! the sound loads nothing else, neither rendition's timestamps depend on the other's, and what is silent
+//! or late is filled in without touching the picture. Both have the same segments: sound is held back
+//! until the picture has come as far, and cut where that was cut.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::fmp4::Sample;
+use super::silence;
+use super::track::{Beginning, Segment, Track};
+use crate::media::access_unit::{AccessUnit, Format, TrackKind};
+use crate::media::time::MediaTime;
+
+/// Segments are this long where keyframes allow it.
+pub const SEGMENT: Duration = Duration::from_secs(2);
+/// A segment goes on past a keyframe if it stays shorter than this with another group of pictures: what
+/// rounds to [`SEGMENT`] (section 4.4.3.1).
+const SEGMENT_AT_MOST: Duration = Duration::from_millis(2_500);
+/// A segment ends here without a keyframe, and so does one of this many bytes: memory is bounded.
+const FORCED: Duration = Duration::from_secs(12);
+const FORCED_BYTES: usize = 16 << 20;
+/// Samples of an AAC frame, in ticks (ISO/IEC 14496-3 section 4.5.1.1).
+const FRAME: i64 = 1_024;
+/// Sound that is as late as this is not waited for any longer, and silence is played up to ...
+const LATE: MediaTime = MediaTime::from_micros(1_000_000);
+/// ... this long before the picture, so that sound that comes back finds its place.
+const SILENT_UNTIL: MediaTime = MediaTime::from_micros(800_000);
+/// Longest gap that is filled with silence, in frames; some 20 s.
+const SILENT_AT_MOST: i64 = 1_000;
+/// Sound that waits for the picture, at most, in units.
+const HELD: usize = 512;
+
+/// One or two renditions and how they are cut.
+#[derive(Debug)]
+pub struct Presentation {
+    /// Stands in the URLs of all that belongs to it, so that these are never used again.
+    name: String,
+    video: Option<Track>,
+    audio: Option<Sound>,
+    /// The start of the newest group of pictures.
+    keyframe: Option<MediaTime>,
+    /// What comes next does not continue what was.
+    broken: bool,
+    target: Duration,
+    /// Bits per second of the heaviest segment so far.
+    peak: u64,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Sound {
+    track: Track,
+    /// Of the newest unit that came.
+    newest: Format,
+    /// What the picture has not come to yet.
+    held: VecDeque<Arc<AccessUnit>>,
+    /// Where the picture was cut and the sound is still to be.
+    cuts: VecDeque<Beginning>,
+    /// When the next frame begins, in ticks.
+    next: i64,
+}
+
+impl Presentation {
+    /// Nothing yet, of a broadcast with these tracks. `keyframe_interval` is that of its encoder, where it
+    /// is known.
+    #[must_use]
+    pub fn new(
+        name: String,
+        video: Option<Format>,
+        audio: Option<Format>,
+        keyframe_interval: Option<Duration>,
+    ) -> Self {
+        let sound = |format: Format| Sound {
+            track: Track::new(format.clone()),
+            newest: format,
+            held: VecDeque::new(),
+            cuts: VecDeque::new(),
+            next: 0,
+        };
+        let interval = keyframe_interval.filter(|_| video.is_some());
+        Self {
+            name,
+            video: video.map(Track::new),
+            audio: audio.map(sound),
+            keyframe: None,
+            broken: false,
+            target: interval.map_or(SEGMENT, |interval| rounded(interval).clamp(SEGMENT, FORCED)),
+            peak: 0,
+            ended: false,
+        }
+    }
+
+    /// Stands in its URLs.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rendition of this kind.
+    #[must_use]
+    pub fn track(&self, kind: TrackKind) -> Option<&Track> {
+        match kind {
+            TrackKind::Video => self.video.as_ref(),
+            TrackKind::Audio => self.audio.as_ref().map(|sound| &sound.track),
+        }
+    }
+
+    /// Its renditions.
+    pub fn tracks(&self) -> impl Iterator<Item = &Track> {
+        [TrackKind::Video, TrackKind::Audio]
+            .into_iter()
+            .filter_map(|kind| self.track(kind))
+    }
+
+    /// The target duration, in whole seconds: no segment that rounds to more was ever in a playlist
+    /// without it. It grows when an encoder turns out to send keyframes less often than it did; a segment
+    /// without a keyframe, or a lie, would be worse.
+    #[must_use]
+    pub const fn target(&self) -> Duration {
+        self.target
+    }
+
+    /// The longest that a part is, in any rendition.
+    #[must_use]
+    pub fn part_target(&self) -> Duration {
+        let longest = self.tracks().map(Track::part_target).max();
+        longest.unwrap_or_default()
+    }
+
+    /// Bits per second of the heaviest segment so far; 0 before there is one.
+    #[must_use]
+    pub const fn peak(&self) -> u64 {
+        self.peak
+    }
+
+    /// Whether nothing more comes.
+    #[must_use]
+    pub const fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Adds a unit. Those of a track come in the order of their times.
+    pub fn push(&mut self, unit: &Arc<AccessUnit>) {
+        match unit.format.kind() {
+            TrackKind::Video => self.picture(unit),
+            TrackKind::Audio => self.sound(unit),
+        }
+        self.measure();
+    }
+
+    /// What was is complete, and what comes next does not continue it.
+    pub fn interrupt(&mut self) {
+        let picture_ends = self.video.as_ref().and_then(|track| {
+            let end = track.end()?;
+            Some(MediaTime::from_ticks(end, track.timescale()))
+        });
+        if let Some(sound) = &mut self.audio {
+            sound.flush(picture_ends);
+            sound.track.finish(None);
+        }
+        if let Some(video) = &mut self.video {
+            video.finish(None);
+        }
+        self.keyframe = None;
+        let has_begun = self.tracks().any(|track| track.next().segment > 0);
+        self.broken = has_begun;
+        self.measure();
+    }
+
+    /// Nothing more comes.
+    pub fn end(&mut self) {
+        self.interrupt();
+        self.ended = true;
+    }
+
+    /// Forgets the media but not the numbers: nobody watches.
+    pub fn rest(&mut self) {
+        self.interrupt();
+        if let Some(video) = &mut self.video {
+            video.clear();
+        }
+        if let Some(sound) = &mut self.audio {
+            sound.track.clear();
+        }
+    }
+
+    fn picture(&mut self, unit: &AccessUnit) {
+        if self.video.is_none() {
+            return;
+        }
+        let format_changed = self
+            .video
+            .as_ref()
+            .is_some_and(|track| *track.format() != unit.format);
+        if format_changed && self.keyframe.is_some() {
+            self.interrupt();
+        }
+        let Some(video) = &mut self.video else {
+            return;
+        };
+        if self.keyframe.is_none() && !unit.random_access {
+            return;
+        }
+        let beginning = Beginning {
+            start: unit.pts,
+            discontinuity: self.broken,
+        };
+        let is_cut = match (video.open(), self.keyframe) {
+            (Some(open), Some(keyframe)) if unit.random_access => {
+                let group = unit.pts.since(keyframe);
+                unit.pts.since(open.start) + group >= SEGMENT_AT_MOST
+            }
+            (Some(_), _) => video.open_duration() >= FORCED || video.open_size() >= FORCED_BYTES,
+            (None, _) => true,
+        };
+        if unit.random_access {
+            self.keyframe = Some(unit.pts);
+        }
+        if is_cut && video.open().is_none() {
+            video.change_format(unit.format.clone());
+        }
+        let timescale = video.timescale();
+        let after = video.newest().map_or(i64::MIN, |newest| newest + 1);
+        let dts = unit.dts.to_ticks(timescale).max(after);
+        if is_cut {
+            video.begin(beginning, dts);
+            self.broken = false;
+            if let Some(sound) = &mut self.audio {
+                sound.cuts.push_back(beginning);
+            }
+        }
+        let offset = unit.pts.to_ticks(timescale) - dts;
+        video.push(Sample {
+            dts,
+            composition_offset: i32::try_from(offset).unwrap_or(0),
+            duration: 0,
+            independent: unit.random_access,
+            data: unit.data.clone(),
+        });
+        if let Some(sound) = &mut self.audio {
+            sound.follow(unit.dts);
+        }
+    }
+
+    fn sound(&mut self, unit: &Arc<AccessUnit>) {
+        let Some(sound) = &mut self.audio else {
+            return;
+        };
+        if sound.newest != unit.format {
+            sound.newest = unit.format.clone();
+            // A picture that is seen starts with a keyframe: until then, the sound waits.
+            self.interrupt();
+        }
+        let Some(sound) = &mut self.audio else {
+            return;
+        };
+        if self.video.is_some() {
+            sound.held.push_back(Arc::clone(unit));
+            if sound.held.len() > HELD
+                && let Some(oldest) = sound.held.pop_front()
+            {
+                sound.push(&oldest);
+            }
+            return;
+        }
+        let length = sound.track.open().map(|open| unit.pts.since(open.start));
+        if length.is_none_or(|length| length >= SEGMENT) {
+            sound.cuts.push_back(Beginning {
+                start: unit.pts,
+                discontinuity: self.broken,
+            });
+            self.broken = false;
+        }
+        sound.push(unit);
+    }
+
+    /// Takes note of what the newest segments are like.
+    fn measure(&mut self) {
+        let newest: Vec<_> = self
+            .tracks()
+            .filter_map(|track| track.shown().next_back())
+            .collect();
+        let longest = newest.iter().map(|segment| rounded(segment.duration()));
+        let target = longest.max().unwrap_or_default();
+        let rate = newest.iter().copied().map(bits_per_second).sum();
+        self.target = self.target.max(target);
+        self.peak = self.peak.max(rate);
+    }
+}
+
+impl Sound {
+    /// The picture has come as far as this.
+    fn follow(&mut self, picture: MediaTime) {
+        while let Some(unit) = self.held.pop_front() {
+            if unit.dts >= picture {
+                self.held.push_front(unit);
+                break;
+            }
+            self.push(&unit);
+        }
+        if self.until() + LATE < picture {
+            self.be_silent_until(picture - SILENT_UNTIL);
+        }
+    }
+
+    /// The time up to which there is sound.
+    fn until(&self) -> MediaTime {
+        let written = MediaTime::from_ticks(self.next, self.track.timescale());
+        // Nothing was to be heard before the first cut.
+        match (self.track.open(), self.cuts.front()) {
+            (None, Some(cut)) => written.max(cut.start),
+            _ => written,
+        }
+    }
+
+    /// Adds a frame, and silence where some are missing before it.
+    fn push(&mut self, unit: &AccessUnit) {
+        while let Some(cut) = self.cuts.pop_front_if(|cut| cut.start <= unit.pts) {
+            self.cut(cut, Some(&unit.format));
+        }
+        if self.track.open().is_none() {
+            return;
+        }
+        let ahead = unit.pts.to_ticks(self.track.timescale()) - self.next;
+        // The times that encoders send are rounded: only what is missing or too much counts.
+        if ahead <= -2 * FRAME {
+            return;
+        }
+        self.fill(ahead);
+        self.frame(&unit.data);
+    }
+
+    fn cut(&mut self, cut: Beginning, format: Option<&Format>) {
+        let at = |track: &Track| cut.start.to_ticks(track.timescale());
+        if cut.discontinuity || self.track.open().is_none() {
+            self.track.finish(None);
+            let written = MediaTime::from_ticks(self.next, self.track.timescale());
+            if let Some(format) = format {
+                self.track.change_format(format.clone());
+            }
+            let written = written.to_ticks(self.track.timescale());
+            self.next = at(&self.track).max(written);
+        } else {
+            self.fill(at(&self.track) - self.next);
+        }
+        let start = MediaTime::from_ticks(self.next, self.track.timescale());
+        self.track.begin(Beginning { start, ..cut }, self.next);
+    }
+
+    /// Adds as many frames of silence as are missing, if it is more than rounding explains.
+    fn fill(&mut self, ticks: i64) {
+        if ticks < 2 * FRAME {
+            return;
+        }
+        let silence = silence::frame(self.track.format());
+        let frames = ticks / FRAME;
+        for _ in 0..frames.min(SILENT_AT_MOST) {
+            self.frame(&silence);
+        }
+        self.next += (frames - SILENT_AT_MOST).max(0) * FRAME;
+    }
+
+    fn frame(&mut self, data: &Bytes) {
+        self.track.push(Sample {
+            dts: self.next,
+            composition_offset: 0,
+            duration: 0,
+            independent: true,
+            data: data.clone(),
+        });
+        self.next += FRAME;
+    }
+
+    fn be_silent_until(&mut self, time: MediaTime) {
+        while let Some(cut) = self.cuts.pop_front_if(|cut| cut.start <= time) {
+            self.cut(cut, None);
+        }
+        if self.track.open().is_some() {
+            self.fill(time.to_ticks(self.track.timescale()) - self.next);
+        }
+    }
+
+    /// Brings the sound to where the picture ends.
+    fn flush(&mut self, picture_ends: Option<MediaTime>) {
+        for unit in std::mem::take(&mut self.held) {
+            self.push(&unit);
+        }
+        let Some(end) = picture_ends else {
+            return;
+        };
+        self.be_silent_until(end);
+        if self.track.is_empty() {
+            self.frame(&silence::frame(self.track.format()));
+        }
+        self.cuts.clear();
+    }
+}
+
+fn rounded(duration: Duration) -> Duration {
+    Duration::from_secs((duration + Duration::from_millis(500)).as_secs())
+}
+
+fn bits_per_second(segment: &Segment) -> u64 {
+    let millis = u64::try_from(segment.duration().as_millis()).unwrap_or(u64::MAX);
+    segment.size() as u64 * 8 * 1_000 / millis.max(1)
+}

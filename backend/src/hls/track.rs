@@ -1,0 +1,426 @@
+//! One rendition: samples in; parts and segments, kept for as long as players may ask for them, out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::fmp4::{self, Sample};
+use crate::media::access_unit::{Format, TrackKind};
+use crate::media::time::MediaTime;
+
+/// What a part is meant to last. 200 ms would leave no room for rates such as 29.97 or 44,100 Hz: six
+/// pictures would be too long and five too short for the 85 % that a part has to have (section 4.4.4.9).
+const PART: Duration = Duration::from_millis(210);
+/// Segments that a playlist lists at most, and how long they last together ...
+const WINDOW: usize = 8;
+const WINDOW_SPAN: Duration = Duration::from_secs(16);
+/// ... but never fewer than these (section 6.2.2), however long.
+const WINDOW_LEAST: usize = 3;
+/// Bytes that a rendition keeps at most, beyond the [`WINDOW_LEAST`].
+const KEPT_BYTES: usize = 48 << 20;
+
+/// A part of a segment.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// How long it lasts.
+    pub duration: Duration,
+    /// Whether a decoder can start with it.
+    pub independent: bool,
+    /// Pictures or frames of sound.
+    pub samples: usize,
+    /// What players get.
+    pub data: Bytes,
+}
+
+/// A segment; the last of a track is still being written.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its media sequence number.
+    pub number: u64,
+    /// The number of the initialization segment that it needs.
+    pub init: u32,
+    /// Whether it does not continue the one before it.
+    pub discontinuity: bool,
+    /// Discontinuities so far, its own among them.
+    pub discontinuities: u64,
+    /// When its first sample is presented.
+    pub start: MediaTime,
+    /// Its parts, oldest first.
+    pub parts: Vec<Part>,
+    /// All of it, once it is complete.
+    pub data: Bytes,
+}
+
+impl Segment {
+    /// How long it lasts, so far.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.parts.iter().map(|part| part.duration).sum()
+    }
+
+    /// Bytes, so far.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.parts.iter().map(|part| part.data.len()).sum()
+    }
+
+    /// Whether a decoder can start with it.
+    #[must_use]
+    pub fn independent(&self) -> bool {
+        self.parts.first().is_some_and(|part| part.independent)
+    }
+}
+
+/// Where a segment begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning {
+    /// When its first sample is presented.
+    pub start: MediaTime,
+    /// Whether it does not continue the one before it.
+    pub discontinuity: bool,
+}
+
+/// How far a track is: the part that it is going to have next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Next {
+    /// The segment's number.
+    pub segment: u64,
+    /// The part's, in its segment.
+    pub part: usize,
+}
+
+/// A rendition of a presentation.
+#[derive(Debug)]
+pub struct Track {
+    format: Format,
+    /// Initialization segments that segments need, by their numbers.
+    inits: VecDeque<(u32, Bytes)>,
+    /// Complete ones, oldest first.
+    segments: VecDeque<Segment>,
+    /// The one that is being written.
+    open: Option<Segment>,
+    /// Samples of its next part. The newest does not have its duration yet.
+    pending: Vec<Sample>,
+    /// The duration of the sample before the newest.
+    usual: u32,
+    next_number: u64,
+    discontinuities: u64,
+    fragments: u32,
+    /// The number of the oldest segment in the playlist.
+    first_shown: u64,
+    longest_part: Duration,
+}
+
+impl Track {
+    /// An empty track.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        let init = fmp4::initialization(&format);
+        Self {
+            format,
+            inits: VecDeque::from([(0, init)]),
+            segments: VecDeque::new(),
+            open: None,
+            pending: Vec::new(),
+            usual: 0,
+            next_number: 0,
+            discontinuities: 0,
+            fragments: 0,
+            first_shown: 0,
+            longest_part: PART,
+        }
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub const fn kind(&self) -> TrackKind {
+        self.format.kind()
+    }
+
+    /// Of what comes next.
+    #[must_use]
+    pub const fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// Ticks per second.
+    #[must_use]
+    pub fn timescale(&self) -> u32 {
+        fmp4::timescale(&self.format)
+    }
+
+    /// Segments of the playlist that are complete, oldest first.
+    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &Segment> + Clone {
+        let first = self.first_shown;
+        self.segments
+            .iter()
+            .filter(move |segment| segment.number >= first)
+    }
+
+    /// The segment that is being written.
+    #[must_use]
+    pub const fn open(&self) -> Option<&Segment> {
+        self.open.as_ref()
+    }
+
+    /// The number of the oldest segment in the playlist.
+    #[must_use]
+    pub const fn first_shown(&self) -> u64 {
+        self.first_shown
+    }
+
+    /// The part that comes next.
+    #[must_use]
+    pub fn next(&self) -> Next {
+        match &self.open {
+            Some(open) => Next {
+                segment: open.number,
+                part: open.parts.len(),
+            },
+            None => Next {
+                segment: self.next_number,
+                part: 0,
+            },
+        }
+    }
+
+    /// The longest that a part was or may be.
+    #[must_use]
+    pub const fn part_target(&self) -> Duration {
+        self.longest_part
+    }
+
+    /// How long the segment that is being written is, with the samples whose part is not complete.
+    #[must_use]
+    pub fn open_duration(&self) -> Duration {
+        let written = self.open.as_ref().map_or(Duration::ZERO, Segment::duration);
+        written + self.pending_duration()
+    }
+
+    /// Bytes of the segment that is being written.
+    #[must_use]
+    pub fn open_size(&self) -> usize {
+        let pending: usize = self.pending.iter().map(|sample| sample.data.len()).sum();
+        self.open.as_ref().map_or(0, Segment::size) + pending
+    }
+
+    /// When the next sample has to be decoded, if it is to follow the newest as that followed the one
+    /// before it.
+    #[must_use]
+    pub fn end(&self) -> Option<i64> {
+        let newest = self.pending.last()?;
+        Some(newest.dts + i64::from(self.usual.max(1)))
+    }
+
+    /// When the newest sample is decoded, if it is not complete.
+    #[must_use]
+    pub fn newest(&self) -> Option<i64> {
+        self.pending.last().map(|newest| newest.dts)
+    }
+
+    /// Whether a segment was begun and nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let is_empty = |open: &Segment| open.parts.is_empty();
+        self.pending.is_empty() && self.open.as_ref().is_some_and(is_empty)
+    }
+
+    /// An initialization segment.
+    #[must_use]
+    pub fn init(&self, number: u32) -> Option<&Bytes> {
+        let found = self.inits.iter().find(|(there, _)| *there == number);
+        found.map(|(_, data)| data)
+    }
+
+    /// A complete segment.
+    #[must_use]
+    pub fn segment(&self, number: u64) -> Option<&Segment> {
+        let first = self.segments.front()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        self.segments.get(at)
+    }
+
+    /// A part.
+    #[must_use]
+    pub fn part(&self, wanted: Next) -> Option<&Part> {
+        let open = self.open.as_ref();
+        let segment = open
+            .filter(|open| open.number == wanted.segment)
+            .or_else(|| self.segment(wanted.segment))?;
+        segment.parts.get(wanted.part)
+    }
+
+    /// From here on samples have another format. Only between segments.
+    pub fn change_format(&mut self, format: Format) {
+        if self.format != format {
+            let number = self.inits.back().map_or(0, |(number, _)| number + 1);
+            self.inits
+                .push_back((number, fmp4::initialization(&format)));
+            self.format = format;
+            self.usual = 0;
+        }
+    }
+
+    /// Begins a segment; the one before it is complete.
+    pub fn begin(&mut self, beginning: Beginning, first_dts: i64) {
+        self.finish(if beginning.discontinuity {
+            None
+        } else {
+            Some(first_dts)
+        });
+        self.discontinuities += u64::from(beginning.discontinuity);
+        self.open = Some(Segment {
+            number: self.next_number,
+            init: self.inits.back().map_or(0, |(number, _)| *number),
+            discontinuity: beginning.discontinuity,
+            discontinuities: self.discontinuities,
+            start: beginning.start,
+            parts: Vec::new(),
+            data: Bytes::new(),
+        });
+        self.next_number += 1;
+    }
+
+    /// Adds a sample to the segment that is being written. Its time is after that of the one before it.
+    pub fn push(&mut self, sample: Sample) {
+        self.end_newest(Some(sample.dts));
+        // Too long with the newest: it goes into the next part, unless it is alone.
+        while self.pending_duration() > PART {
+            let count = (self.pending.len() - 1).max(1);
+            self.complete_part(count);
+        }
+        // Too long with another like the newest: as long as it can be.
+        if self.pending_duration() + self.time(self.usual.into()) > PART {
+            self.complete_part(self.pending.len());
+        }
+        self.pending.push(sample);
+    }
+
+    /// Completes the segment that is being written. `next_dts` is when the next sample is decoded, if it
+    /// continues this one.
+    pub fn finish(&mut self, next_dts: Option<i64>) {
+        self.end_newest(next_dts);
+        while self.pending_duration() > PART && self.pending.len() > 1 {
+            self.complete_part(self.pending.len() - 1);
+        }
+        self.complete_part(self.pending.len());
+        let Some(mut segment) = self.open.take() else {
+            return;
+        };
+        if segment.parts.is_empty() {
+            // Nothing was written, so its number is still free.
+            self.next_number = segment.number;
+            self.discontinuities -= u64::from(segment.discontinuity);
+            return;
+        }
+        // One piece of memory for the segment and its parts.
+        let mut data = BytesMut::with_capacity(segment.size());
+        for part in &segment.parts {
+            data.extend_from_slice(&part.data);
+        }
+        segment.data = data.freeze();
+        let mut begin = 0;
+        for part in &mut segment.parts {
+            let end = begin + part.data.len();
+            part.data = segment.data.slice(begin..end);
+            begin = end;
+        }
+        self.segments.push_back(segment);
+        self.move_window();
+    }
+
+    /// Forgets all segments, but not their numbers.
+    pub fn clear(&mut self) {
+        self.finish(None);
+        self.segments.clear();
+        self.first_shown = self.next_number;
+    }
+
+    fn time(&self, ticks: u64) -> Duration {
+        let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(self.timescale());
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    fn pending_duration(&self) -> Duration {
+        let ticks = self.pending.iter().map(|sample| u64::from(sample.duration));
+        self.time(ticks.sum())
+    }
+
+    /// The newest sample lasts until the next, or as long as the one before it.
+    fn end_newest(&mut self, next_dts: Option<i64>) {
+        let usual = if self.usual == 0 {
+            self.timescale() / 30
+        } else {
+            self.usual
+        };
+        let Some(newest) = self.pending.last_mut() else {
+            return;
+        };
+        let known = next_dts.and_then(|next| u32::try_from(next - newest.dts).ok());
+        newest.duration = known.unwrap_or(usual).max(1);
+        self.usual = newest.duration;
+    }
+
+    fn complete_part(&mut self, count: usize) {
+        let (Some(open), true) = (&mut self.open, count > 0) else {
+            return;
+        };
+        let kind = self.format.kind();
+        let mut data = BytesMut::new();
+        if open.parts.is_empty() {
+            fmp4::put_segment_type(&mut data);
+        }
+        let samples: Vec<_> = self.pending.drain(..count).collect();
+        fmp4::put_fragment(&mut data, kind, self.fragments, &samples);
+        self.fragments = self.fragments.wrapping_add(1);
+        let ticks = samples.iter().map(|sample| u64::from(sample.duration));
+        let independent = samples.first().is_some_and(|sample| sample.independent);
+        let duration = self.time(ticks.sum());
+        self.longest_part = self.longest_part.max(duration);
+        if let Some(open) = &mut self.open {
+            open.parts.push(Part {
+                duration,
+                independent,
+                samples: count,
+                data: data.freeze(),
+            });
+        }
+    }
+
+    /// What has left the playlist is kept for as long as it was in it (section 6.2.2).
+    fn move_window(&mut self) {
+        let shown: Vec<_> = self.shown().collect();
+        let span = |count: usize| -> Duration {
+            let newest = shown.iter().rev().take(count);
+            newest.map(|segment| segment.duration()).sum()
+        };
+        let count = (WINDOW_LEAST..=WINDOW)
+            .rev()
+            .find(|&count| span(count) <= WINDOW_SPAN)
+            .unwrap_or(WINDOW_LEAST);
+        let surplus = shown.len().saturating_sub(count);
+        let first = shown.get(surplus).map_or(0, |segment| segment.number);
+        let shown = shown.len() - surplus;
+        self.first_shown = first;
+        while self.segments.len() > 2 * shown + 1
+            || (self.size() > KEPT_BYTES && self.segments.len() > WINDOW_LEAST)
+        {
+            self.segments.pop_front();
+        }
+        if let Some(oldest) = self.segments.front() {
+            self.first_shown = self.first_shown.max(oldest.number);
+            while self
+                .inits
+                .front()
+                .is_some_and(|(number, _)| *number < oldest.init)
+            {
+                self.inits.pop_front();
+            }
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.segments.iter().map(|segment| segment.data.len()).sum()
+    }
+}
