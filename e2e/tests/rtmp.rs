@@ -235,11 +235,14 @@ async fn b_frames_are_never_shown_and_the_host_learns_what_to_change() -> Result
     // Players that can show them do.
     let mut pull = Pull::start(&server.rtmp_url(key))?;
     pull.decodes(30, 30).await?;
+    // So does HLS, which the page of the viewer has turned to by itself.
+    let watch = WatchPage::here(&viewer);
+    watch.comes_by("HLS").await?;
+    watch.plays_from_segments(30.0).await?;
 
     troubled.stop().await?;
     let encoder = Push::ordinary(&url)?;
     is_live_by(&server, key, Ingest::Rtmp).await?;
-    let watch = WatchPage::here(&viewer);
     watch.is("live", LONG).await?;
     watch.plays().await?;
     encoder.stop().await?;
