@@ -8,14 +8,17 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use rtc::crypto::{HashAlgorithm, RTCCryptoProvider};
 use rtc::dtls::config::{
-    ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, VerifyPeerCertificateFn,
+    ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig,
+    VerifyPeerCertificateFn,
 };
 use rtc::dtls::crypto::Certificate;
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::{Error, Result};
 
-use super::srtp::{PROFILES, Srtp};
+use super::hello;
+use super::srtp::{PREFERRED, PROFILES, Srtp};
 
 /// The association does not care where its datagrams travel: ICE does.
 const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 9);
@@ -31,6 +34,10 @@ pub(in crate::webrtc) struct Identity {
     pub(in crate::webrtc) crypto: Arc<dyn RTCCryptoProvider>,
 }
 
+fn endpoint(config: Arc<HandshakeConfig>) -> Endpoint {
+    Endpoint::new(ANYWHERE, TransportProtocol::UDP, Some(config))
+}
+
 /// What a datagram led to.
 pub(super) enum Event {
     /// The handshake is done, and the client is who the offer said.
@@ -44,6 +51,8 @@ pub(super) enum Event {
 /// One association.
 pub(super) struct Dtls {
     endpoint: Endpoint,
+    /// Until the client has said which profiles it offers.
+    preferred: Option<Arc<HandshakeConfig>>,
     impostor: Arc<AtomicBool>,
     crypto: Arc<dyn RTCCryptoProvider>,
 }
@@ -66,18 +75,22 @@ impl Dtls {
             flag.store(true, Ordering::Relaxed);
             Err(Error::ErrNoMatchingCertificateFingerprint)
         });
-        let config = ConfigBuilder::default()
-            .with_crypto_provider(Arc::clone(&identity.crypto))
-            .with_certificates(vec![identity.certificate.clone()])
-            .with_srtp_protection_profiles(PROFILES.to_vec())
-            .with_client_auth(ClientAuthType::RequireAnyClientCert)
-            // Certificates are self-signed: the fingerprint is what counts (RFC 8827 section 6.5).
-            .with_insecure_skip_verify(true)
-            .with_verify_peer_certificate(Some(verify))
-            .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            .build(false, None)?;
+        let config = |profiles: &[SrtpProtectionProfile]| {
+            let config = ConfigBuilder::default()
+                .with_crypto_provider(Arc::clone(&identity.crypto))
+                .with_certificates(vec![identity.certificate.clone()])
+                .with_srtp_protection_profiles(profiles.to_vec())
+                .with_client_auth(ClientAuthType::RequireAnyClientCert)
+                // Certificates are self-signed: the fingerprint is what counts (RFC 8827 section 6.5).
+                .with_insecure_skip_verify(true)
+                .with_verify_peer_certificate(Some(Arc::clone(&verify)))
+                .with_extended_master_secret(ExtendedMasterSecretType::Require)
+                .build(false, None)?;
+            Ok::<_, Error>(Arc::new(config))
+        };
         Ok(Self {
-            endpoint: Endpoint::new(ANYWHERE, TransportProtocol::UDP, Some(Arc::new(config))),
+            endpoint: endpoint(config(&PROFILES)?),
+            preferred: Some(config(&[PREFERRED])?),
             impostor,
             crypto: Arc::clone(&identity.crypto),
         })
@@ -85,6 +98,12 @@ impl Dtls {
 
     /// Takes a datagram. What is damaged or forged leads to nothing (RFC 6347 section 4.1.2.7).
     pub(super) fn read(&mut self, now: Instant, datagram: &[u8]) -> Option<Event> {
+        // Left to itself the crate takes what the client likes best: Chromium, the slower one.
+        if let Some(preferred) = self.preferred.take()
+            && hello::offers(datagram, PREFERRED as u16)
+        {
+            self.endpoint = endpoint(preferred);
+        }
         let read = self
             .endpoint
             .read(now, ANYWHERE, None, BytesMut::from(datagram));

@@ -78,6 +78,7 @@ pub(super) struct Hall {
     batch: Batch,
     outlet: Outlet,
     load: Arc<Load>,
+    made: Instant,
 }
 
 struct Member {
@@ -121,6 +122,7 @@ impl Hall {
             batch: Batch::default(),
             outlet,
             load,
+            made: Instant::now(),
         }
     }
 
@@ -315,9 +317,12 @@ impl Hall {
         for id in worn_out {
             self.leave(id, End::Lost).await;
         }
-        let now = Instant::now();
-        let late = now.saturating_duration_since(unit.made);
-        self.load.sent(now, late);
+        // What was there before the hall says nothing about how it keeps up.
+        if unit.made > self.made {
+            let now = Instant::now();
+            let late = now.saturating_duration_since(unit.made);
+            self.load.sent(now, late);
+        }
     }
 
     /// Lets time pass for all.

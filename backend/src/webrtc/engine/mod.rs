@@ -8,6 +8,7 @@
 mod batch;
 mod dtls;
 mod hall;
+mod hello;
 mod ice;
 mod load;
 mod metrics;

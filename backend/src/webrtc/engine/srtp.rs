@@ -29,9 +29,11 @@ const MAX_SOURCES: usize = 8;
 const LABEL_KEY: u8 = 0x00;
 const LABEL_SALT: u8 = 0x02;
 
-/// The profiles we take, best first (RFC 5764 section 4.1.2, RFC 7714 section 14.2).
+/// The profile we take where it is offered (RFC 7714 section 14.2).
+pub(super) const PREFERRED: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
+/// The profiles we take (RFC 5764 section 4.1.2).
 pub(super) const PROFILES: [SrtpProtectionProfile; 2] = [
-    SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+    PREFERRED,
     SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
 ];
 
