@@ -188,7 +188,7 @@ async fn offer(browser: &Browser) -> Result<String> {
 }
 
 #[tokio::test]
-async fn b_frames_are_never_shown_and_the_host_learns_what_to_change() -> Result<()> {
+async fn b_frames_are_watched_by_hls_and_the_host_learns_what_to_change() -> Result<()> {
     let server = Server::start().await?;
     let viewer = Browser::start().await?;
     let made = server.create_room("From OBS as it comes").await?;
