@@ -169,7 +169,6 @@ impl Mux {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
     pub(super) fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
         let mut transmit = Transmit { ..*transmit };
         if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
@@ -178,7 +177,9 @@ impl Mux {
         self.socket.try_io(Interest::WRITABLE, || {
             self.state
                 .try_send(UdpSockRef::from(&self.socket), &transmit)
-        })
+        })?;
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        Ok(())
     }
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.

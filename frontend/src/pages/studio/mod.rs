@@ -26,6 +26,7 @@ use shared::room::{Ingest, Room, RoomKey, RoomState};
 use crate::api::{self, ApiError};
 use crate::browser;
 use crate::capture::{Choice, Kind, Sources};
+use crate::components::banner::ErrorNote;
 use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
@@ -103,6 +104,7 @@ pub fn Studio() -> impl IntoView {
     };
     desk.follow_the_address();
     desk.follow_the_room();
+    desk.follow_the_notices();
     desk.follow_the_screen();
     desk.show_the_preview();
 
@@ -137,6 +139,11 @@ pub fn Studio() -> impl IntoView {
         (Program::Nobody, Way::Encoder) => Picture::None,
         _ => Picture::Camera,
     });
+    // Of this page's own broadcast it is told with a button to try again.
+    let notice = Signal::derive(move || {
+        let notice = desk.feed.notice.get();
+        notice.filter(|_| picture.get() != Picture::Camera)
+    });
     view! {
         <Title text="Studio · Golive" />
         <div class="studio" data-test="studio" data-state=state>
@@ -165,6 +172,7 @@ pub fn Studio() -> impl IntoView {
                                             .into_any()
                                     }
                                 }}
+                                <ErrorNote text=notice test="cut-off" />
                                 <Show when=move || on_air.get()>
                                     <OnAir desk />
                                 </Show>
@@ -362,6 +370,13 @@ impl Desk {
             let Some(room) = self.feed.room.get() else {
                 return;
             };
+            let was_live = self
+                .last
+                .with_untracked(|room| room.as_ref().map(|room| room.state))
+                == Some(RoomState::Live);
+            if room.state == RoomState::Live && !was_live {
+                self.feed.notice.set(None);
+            }
             self.broadcast.room_is(room.state, room.ingest);
             let is_idle =
                 untrack(|| matches!(self.broadcast.phase(), Phase::Setup | Phase::TakenOver));
@@ -370,6 +385,15 @@ impl Desk {
             }
             // An ended room has nobody in it: the figures before that are the broadcast's.
             self.last.set(Some(room));
+        });
+    }
+
+    /// A broadcast that was cut off is not resumed by itself: the same would happen again.
+    fn follow_the_notices(self) {
+        Effect::new(move |_| {
+            if let Some(sentence) = self.feed.notice.get() {
+                self.broadcast.cut_off(sentence);
+            }
         });
     }
 
