@@ -52,6 +52,8 @@ enum Visit {
     Host,
     /// The room is another browser's.
     Guest(RoomKey),
+    /// The link that should make this browser a host does not do so any more; a sentence.
+    Stale(RoomKey, String),
     /// The room is over, or there is none.
     Over,
     /// The server could not say; a sentence.
@@ -113,7 +115,9 @@ pub fn Studio() -> impl IntoView {
     let is_waiting = Memo::new(move |_| way.get() == Way::Encoder && broadcast.room().is_some());
     let state = move || match (desk.visit.get(), phase.phase()) {
         (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
-        (Visit::Guest(_) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => "error",
+        (Visit::Guest(_) | Visit::Stale(..) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => {
+            "error"
+        }
         (Visit::Loading, _) => "setup",
         _ if program.get() == Program::Encoder => "live",
         _ if program.get() == Program::EncoderLost => "reconnecting",
@@ -200,6 +204,22 @@ pub fn Studio() -> impl IntoView {
                                 </A>
                                 <A href="/live" attr:class="button primary">
                                     "Start your own"
+                                </A>
+                            </Message>
+                        </main>
+                    }
+                        .into_any()
+                }
+                Visit::Stale(key, sentence) => {
+                    view! {
+                        <main class="page">
+                            <Message
+                                heading="This link does not work any more"
+                                detail=sentence
+                                test="stale-link"
+                            >
+                                <A href=format!("/room/{key}") attr:class="button">
+                                    "Watch the room"
                                 </A>
                             </Message>
                         </main>
@@ -322,6 +342,11 @@ impl Desk {
                     storage::set_host_secrets(&key, &secrets);
                     secrets
                 }
+                Err(ApiError::Refused {
+                    status: 410,
+                    detail,
+                    ..
+                }) => return Visit::Stale(key, detail),
                 Err(error) => return Visit::Unknown(error.to_string()),
             },
         };
