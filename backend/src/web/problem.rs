@@ -64,6 +64,9 @@ pub enum Problem {
     /// 503.
     #[error(transparent)]
     NotKept(#[from] NotKept),
+    /// 503.
+    #[error("This server is about to stop: please go to another one, or come back in a minute.")]
+    Draining,
     /// 410.
     #[error(transparent)]
     StaleLink(#[from] StaleLink),
@@ -157,6 +160,7 @@ impl Problem {
             Self::NoRoom(NoRoom::TooMany)
             | Self::Full(_)
             | Self::NotKept(_)
+            | Self::Draining
             | Self::Offer(OfferError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
             Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
@@ -188,7 +192,7 @@ impl Problem {
             Self::Full(_)
             | Self::NotAllowed(NotAllowed::TooMany)
             | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
-            Self::NotKept(_) => Some(Duration::from_secs(10)),
+            Self::NotKept(_) | Self::Draining => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),
             Self::NotLive | Self::Unavailable(Unavailable::Late | Unavailable::Crowded) => {

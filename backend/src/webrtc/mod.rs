@@ -5,6 +5,7 @@
 //! [`Stage`](crate::media::stage::Stage).
 
 mod answer;
+mod bandwidth;
 mod candidates;
 mod codecs;
 mod engine;
@@ -57,6 +58,18 @@ pub struct Answer {
     pub etag: String,
     /// The session.
     pub session: Session,
+}
+
+impl Answer {
+    /// Asks the publisher to send no more than `most` bits per second, if there is a limit.
+    #[must_use]
+    pub fn limited_to(self, most: Option<u64>) -> Self {
+        let sdp = match most {
+            Some(most) => bandwidth::limit(&self.sdp, most),
+            None => self.sdp,
+        };
+        Self { sdp, ..self }
+    }
 }
 
 /// Serves publishers and viewers by WebRTC. Dropping it ends all their sessions.

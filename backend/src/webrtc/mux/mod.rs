@@ -202,7 +202,6 @@ impl Mux {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
     pub(super) fn try_send(&self, socket: usize, transmit: &Transmit<'_>) -> io::Result<()> {
-        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
         let mut transmit = Transmit { ..*transmit };
         if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
@@ -211,7 +210,9 @@ impl Mux {
         let PortSocket { socket, state } = self.socket(socket);
         socket.try_io(Interest::WRITABLE, || {
             state.try_send(UdpSockRef::from(socket), &transmit)
-        })
+        })?;
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        Ok(())
     }
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
