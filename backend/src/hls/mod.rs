@@ -10,4 +10,6 @@ pub mod packager;
 pub mod playlist;
 pub mod presentation;
 mod silence;
+#[cfg(test)]
+mod testing;
 pub mod track;

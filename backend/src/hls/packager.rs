@@ -185,3 +185,131 @@ impl WallClock {
         (self.epoch + time.as_micros()).div_euclid(1_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Broadcast, audio};
+    use super::*;
+
+    fn push(packager: &mut Packager, broadcast: &Broadcast, from: i64, to: i64) {
+        for unit in broadcast.units(from, to) {
+            packager.push(&unit);
+        }
+    }
+
+    fn name(packager: &Packager) -> String {
+        packager.present().unwrap().name().to_owned()
+    }
+
+    fn next_segment(packager: &Packager, kind: TrackKind) -> u64 {
+        packager
+            .present()
+            .unwrap()
+            .track(kind)
+            .unwrap()
+            .next()
+            .segment
+    }
+
+    #[test]
+    fn a_presentation_begins_when_it_is_clear_what_there_is() {
+        let mut packager = Packager::default();
+        let silent = Broadcast {
+            audio: None,
+            ..Broadcast::default()
+        };
+        push(&mut packager, &silent, 0, 900);
+        assert!(packager.present().is_none());
+        push(&mut packager, &silent, 900, 1_100);
+        assert!(
+            packager
+                .present()
+                .unwrap()
+                .track(TrackKind::Audio)
+                .is_none()
+        );
+        let mut packager = Packager::default();
+        push(&mut packager, &Broadcast::default(), 0, 50);
+        assert_eq!(packager.present().unwrap().tracks().count(), 2);
+    }
+
+    #[test]
+    fn another_publisher_goes_on_with_the_presentation() {
+        let mut packager = Packager::default();
+        push(&mut packager, &Broadcast::default(), 0, 3_000);
+        let before = name(&packager);
+        let other = Broadcast {
+            epoch: 2,
+            ..Broadcast::default()
+        };
+        push(&mut packager, &other, 5_000, 8_000);
+        assert_eq!(name(&packager), before);
+        for track in packager.present().unwrap().tracks() {
+            let last = track.shown().next_back().unwrap();
+            assert!(last.discontinuity, "{:?}", track.kind());
+            assert_eq!(last.number, 2);
+        }
+    }
+
+    #[test]
+    fn a_publisher_without_sound_goes_on_in_silence() {
+        let mut packager = Packager::default();
+        push(&mut packager, &Broadcast::default(), 0, 3_000);
+        let before = name(&packager);
+        let silent = Broadcast {
+            epoch: 2,
+            audio: None,
+            ..Broadcast::default()
+        };
+        push(&mut packager, &silent, 3_000, 9_000);
+        assert_eq!(name(&packager), before);
+        assert!(next_segment(&packager, TrackKind::Audio) >= 4);
+    }
+
+    #[test]
+    fn a_track_more_is_another_presentation_and_the_old_one_ends() {
+        let mut packager = Packager::default();
+        let silent = Broadcast {
+            audio: None,
+            ..Broadcast::default()
+        };
+        push(&mut packager, &silent, 0, 3_000);
+        let before = name(&packager);
+        push(&mut packager, &Broadcast::default(), 3_000, 6_000);
+        assert_ne!(name(&packager), before);
+        assert!(packager.named(&before).unwrap().ended());
+        let present = packager.present().unwrap();
+        assert_eq!(present.track(TrackKind::Audio).unwrap().format(), &audio());
+        // It begins with the next keyframe.
+        assert!(present.track(TrackKind::Video).unwrap().next().part > 0);
+    }
+
+    #[test]
+    fn numbers_go_on_after_a_rest() {
+        let mut packager = Packager::default();
+        push(&mut packager, &Broadcast::default(), 0, 5_000);
+        let (before, open) = (name(&packager), next_segment(&packager, TrackKind::Video));
+        packager.rest();
+        push(&mut packager, &Broadcast::default(), 90_000, 93_000);
+        assert_eq!(name(&packager), before);
+        let track = packager.present().unwrap().track(TrackKind::Video).unwrap();
+        let first = track.shown().next().unwrap();
+        assert_eq!((first.number, first.discontinuity), (open + 1, true));
+    }
+
+    #[test]
+    fn a_broadcast_after_the_end_is_another_presentation() {
+        let mut packager = Packager::default();
+        push(&mut packager, &Broadcast::default(), 0, 3_000);
+        let before = name(&packager);
+        packager.end();
+        assert!(packager.present().unwrap().ended());
+        let other = Broadcast {
+            epoch: 2,
+            ..Broadcast::default()
+        };
+        push(&mut packager, &other, 5_000, 8_000);
+        assert_ne!(name(&packager), before);
+        assert!(!packager.present().unwrap().ended());
+    }
+}

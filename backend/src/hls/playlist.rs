@@ -15,8 +15,10 @@ const GROUP: &str = "sound";
 const PART_HOLD_BACK: u32 = 3;
 /// How old a segment has to be to be left out of a delta update, in target durations (section 4.4.3.8).
 const SKIP_UNTIL: u32 = 6;
-/// How old a segment may be to have its parts listed, in target durations (section 4.4.4.9).
+/// How old a segment may be to have its parts listed, in target durations (section 4.4.4.9) ...
 const PARTS_UNTIL: u32 = 3;
+/// ... and how many may, the one that the preload hint belongs to among them.
+const WITH_PARTS: usize = 3;
 
 /// The name of a rendition's playlist.
 #[must_use]
@@ -124,10 +126,13 @@ pub fn media(presentation: &Presentation, track: &Track, clock: WallClock, skip:
             format_args!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"),
         );
     }
+    let is_hinted_at_alone = track.next().part == 0;
+    let without_parts = (shown.len() + usize::from(is_hinted_at_alone)).saturating_sub(WITH_PARTS);
     let mut init = None;
     let mut behind: Duration = shown.iter().map(|segment| segment.duration()).sum();
     for (index, segment) in shown.into_iter().enumerate() {
-        let has_parts = behind <= target * PARTS_UNTIL && !presentation.ended();
+        let is_new = index >= without_parts && behind <= target * PARTS_UNTIL;
+        let has_parts = is_new && !presentation.ended();
         behind = behind.saturating_sub(segment.duration());
         if index >= skipped {
             put_segment(&mut out, track, segment, clock, init, has_parts);
@@ -283,4 +288,146 @@ fn time_of_day(millis: i64) -> String {
     let year = year + era * 400 + after;
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Broadcast, audio, video};
+    use super::*;
+
+    /// 2026-01-01.
+    const CLOCK: WallClock = WallClock {
+        epoch: 1_767_225_600_000_000,
+    };
+
+    fn presentation(from: i64, to: i64) -> Presentation {
+        let mut made = Presentation::new("name".into(), Some(video()), Some(audio()), None);
+        for unit in Broadcast::default().units(from, to) {
+            made.push(&unit);
+        }
+        made
+    }
+
+    fn text(presentation: &Presentation, skip: bool) -> String {
+        let track = presentation.track(TrackKind::Video).unwrap();
+        media(presentation, track, CLOCK, skip)
+    }
+
+    #[test]
+    fn the_multivariant_playlist_names_codecs_size_and_rate() {
+        let text = multivariant(&presentation(0, 5_000));
+        assert!(
+            text.contains("CODECS=\"avc1.42c01f,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=30.000")
+        );
+        assert!(text.contains("URI=\"name/audio.m3u8\""));
+        assert!(text.ends_with("\nname/video.m3u8\n"));
+    }
+
+    #[test]
+    fn sound_alone_is_a_variant_of_its_own() {
+        let mut presentation = Presentation::new("name".into(), None, Some(audio()), None);
+        let radio = Broadcast {
+            video: None,
+            ..Broadcast::default()
+        };
+        for unit in radio.units(0, 3_000) {
+            presentation.push(&unit);
+        }
+        let text = multivariant(&presentation);
+        assert!(text.contains("CODECS=\"mp4a.40.2\"\n"));
+        assert!(!text.contains("EXT-X-MEDIA:"));
+        assert!(text.ends_with("\nname/audio.m3u8\n"));
+    }
+
+    #[test]
+    fn a_playlist_begins_with_what_players_have_to_know() {
+        let text = text(&presentation(0, 3_000), false);
+        let expected = "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:2\n\
+            #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.630,CAN-SKIP-UNTIL=12\n\
+            #EXT-X-PART-INF:PART-TARGET=0.210\n#EXT-X-MEDIA-SEQUENCE:0\n\
+            #EXT-X-DISCONTINUITY-SEQUENCE:0\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            #EXT-X-MAP:URI=\"video-init-0.mp4\"\n\
+            #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z\n\
+            #EXT-X-PART:DURATION=0.20000,URI=\"video-0.0.m4s\",INDEPENDENT=YES\n\
+            #EXT-X-PART:DURATION=0.20000,URI=\"video-0.1.m4s\"\n";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"video-1.4.m4s\"\n"));
+    }
+
+    #[test]
+    fn only_the_newest_three_segments_have_their_parts_listed() {
+        // The third is hinted at, then it is being written.
+        for to in [8_050, 8_900] {
+            let text = text(&presentation(0, to), false);
+            let with_parts = (0..8)
+                .filter(|n| text.contains(&format!("\"video-{n}.0.m4s\",INDEPENDENT")))
+                .count();
+            let hinted = usize::from(text.contains("URI=\"video-4.0.m4s\"\n"));
+            assert_eq!(with_parts + hinted, 3, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_older_than_six_target_durations_is_skipped() {
+        let young = text(&presentation(0, 11_000), true);
+        assert!(!young.contains("EXT-X-SKIP") && young.contains("video-0.m4s"));
+        let old = text(&presentation(0, 16_500), true);
+        assert!(old.contains("#EXT-X-SKIP:SKIPPED-SEGMENTS=2\n"), "{old}");
+        assert!(old.contains("#EXT-X-MEDIA-SEQUENCE:0\n"));
+        assert!(!old.contains("\nvideo-1.m4s") && old.contains("\nvideo-2.m4s"));
+    }
+
+    #[test]
+    fn discontinuities_that_have_left_the_playlist_are_counted() {
+        let mut presentation = presentation(0, 3_000);
+        presentation.interrupt();
+        for unit in Broadcast::default().units(10_000, 13_000) {
+            presentation.push(&unit);
+        }
+        let before = text(&presentation, false);
+        assert!(before.contains("#EXT-X-DISCONTINUITY-SEQUENCE:0\n"));
+        assert_eq!(before.matches("#EXT-X-DISCONTINUITY\n").count(), 1);
+        for unit in Broadcast::default().units(14_000, 40_000) {
+            presentation.push(&unit);
+        }
+        let after = text(&presentation, false);
+        assert!(after.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1\n"));
+        assert!(!after.contains("#EXT-X-DISCONTINUITY\n"));
+    }
+
+    #[test]
+    fn the_end_is_said_and_nothing_is_hinted_at() {
+        let mut presentation = presentation(0, 3_000);
+        presentation.end();
+        let text = text(&presentation, false);
+        assert!(text.ends_with("\nvideo-1.m4s\n#EXT-X-ENDLIST\n"), "{text}");
+        assert!(!text.contains("PRELOAD-HINT"));
+    }
+
+    #[test]
+    fn segments_without_keyframe_are_not_called_independent() {
+        let mut presentation = Presentation::new("name".into(), Some(video()), None, None);
+        let endless = Broadcast {
+            audio: None,
+            group: i64::MAX,
+            ..Broadcast::default()
+        };
+        for unit in endless.units(0, 25_500) {
+            presentation.push(&unit);
+        }
+        assert!(!text(&presentation, false).contains("INDEPENDENT-SEGMENTS"));
+    }
+
+    #[test]
+    fn times_of_day_are_right_in_every_year() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_795_631_002_125, "2026-11-25T18:23:22.125Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(time_of_day(millis), text);
+        }
+    }
 }

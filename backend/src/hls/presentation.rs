@@ -410,3 +410,193 @@ fn bits_per_second(segment: &Segment) -> u64 {
     let millis = u64::try_from(segment.duration().as_millis()).unwrap_or(u64::MAX);
     segment.size() as u64 * 8 * 1_000 / millis.max(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Broadcast, audio, fragments, ms, unit, video, video_720p};
+    use super::*;
+
+    fn presentation() -> Presentation {
+        Presentation::new("name".into(), Some(video()), Some(audio()), None)
+    }
+
+    fn push(presentation: &mut Presentation, broadcast: &Broadcast, from: i64, to: i64) {
+        for unit in broadcast.units(from, to) {
+            presentation.push(&unit);
+        }
+    }
+
+    fn lengths(presentation: &Presentation, kind: TrackKind) -> Vec<u64> {
+        let shown = presentation.track(kind).unwrap().shown();
+        shown
+            .map(|segment| (segment.duration().as_secs_f64() * 10.0).round() as u64)
+            .collect()
+    }
+
+    #[test]
+    fn segments_begin_with_keyframes_and_last_about_two_seconds() {
+        for (group, tenths, target) in [
+            (15, 20, 2),
+            (30, 20, 2),
+            (36, 24, 2),
+            (45, 15, 2),
+            (60, 20, 2),
+            (72, 24, 2),
+            (250, 83, 8),
+        ] {
+            let mut presentation = presentation();
+            let broadcast = Broadcast {
+                group,
+                ..Broadcast::default()
+            };
+            push(&mut presentation, &broadcast, 0, 30_000);
+            let lengths = lengths(&presentation, TrackKind::Video);
+            assert!(
+                lengths.len() >= 3 && lengths.iter().all(|&length| length == tenths),
+                "{group}: {lengths:?}"
+            );
+            let track = presentation.track(TrackKind::Video).unwrap();
+            assert!(track.shown().all(Segment::independent));
+            assert_eq!(presentation.target().as_secs(), target, "{group}");
+        }
+    }
+
+    #[test]
+    fn an_encoders_interval_is_in_the_target_from_the_start() {
+        let interval = Some(Duration::from_millis(8_333));
+        let presentation = Presentation::new("name".into(), Some(video()), None, interval);
+        assert_eq!(presentation.target().as_secs(), 8);
+    }
+
+    #[test]
+    fn without_keyframes_segments_are_cut_before_they_eat_memory() {
+        let mut presentation = presentation();
+        let broadcast = Broadcast {
+            group: i64::MAX,
+            ..Broadcast::default()
+        };
+        push(&mut presentation, &broadcast, 0, 30_000);
+        let track = presentation.track(TrackKind::Video).unwrap();
+        assert_eq!(track.shown().count(), 2);
+        assert_eq!(presentation.target(), FORCED);
+        assert!(!track.shown().nth(1).unwrap().independent());
+    }
+
+    #[test]
+    fn sound_is_cut_where_the_picture_is() {
+        let mut presentation = presentation();
+        push(&mut presentation, &Broadcast::default(), 0, 9_000);
+        let starts = |kind| -> Vec<_> {
+            let shown = presentation.track(kind).unwrap().shown();
+            shown
+                .map(|segment| (segment.number, segment.start))
+                .collect()
+        };
+        let (pictures, sounds) = (starts(TrackKind::Video), starts(TrackKind::Audio));
+        assert_eq!(pictures.len(), 4);
+        assert_eq!(sounds.len(), 4);
+        for ((number, picture), (same, sound)) in pictures.into_iter().zip(sounds) {
+            assert_eq!(number, same);
+            let apart = picture.since(sound).max(sound.since(picture));
+            assert!(apart < Duration::from_millis(22), "{picture} {sound}");
+        }
+    }
+
+    #[test]
+    fn sound_that_stays_away_is_silence_and_finds_its_place_again() {
+        let mut presentation = presentation();
+        let silent = Broadcast {
+            audio: None,
+            ..Broadcast::default()
+        };
+        push(&mut presentation, &Broadcast::default(), 0, 2_000);
+        push(&mut presentation, &silent, 2_000, 8_000);
+        let silent_for = presentation.track(TrackKind::Audio).unwrap().next();
+        assert!(silent_for.segment >= 3, "{silent_for:?}");
+        push(&mut presentation, &Broadcast::default(), 8_000, 12_100);
+        let track = presentation.track(TrackKind::Audio).unwrap();
+        let mut end = None;
+        for segment in track.shown() {
+            for (begins, ends, _) in fragments(&segment.data) {
+                assert!(end.is_none_or(|end| end == begins));
+                end = Some(ends);
+            }
+        }
+        let apart = end.unwrap() - ms(12_000).to_ticks(48_000);
+        assert!(apart.abs() <= 2 * FRAME, "{apart}");
+    }
+
+    #[test]
+    fn another_resolution_is_a_discontinuity_of_picture_and_sound() {
+        let mut presentation = presentation();
+        push(&mut presentation, &Broadcast::default(), 0, 4_000);
+        let larger = Broadcast {
+            video: Some(video_720p()),
+            ..Broadcast::default()
+        };
+        push(&mut presentation, &larger, 4_000, 9_000);
+        for track in presentation.tracks() {
+            let breaks: Vec<_> = track.shown().map(|segment| segment.discontinuity).collect();
+            assert_eq!(breaks, [false, false, true, false], "{:?}", track.kind());
+        }
+        let inits = presentation.track(TrackKind::Video).unwrap().shown();
+        let inits: Vec<_> = inits.map(|segment| segment.init).collect();
+        assert_eq!(inits, [0, 0, 1, 1]);
+    }
+
+    #[test]
+    fn after_a_break_time_jumps_ahead_and_pictures_wait_for_a_keyframe() {
+        let mut presentation = presentation();
+        push(&mut presentation, &Broadcast::default(), 0, 3_000);
+        presentation.interrupt();
+        presentation.push(&Arc::new(unit(video(), ms(9_900), false)));
+        push(&mut presentation, &Broadcast::default(), 10_000, 13_000);
+        let track = presentation.track(TrackKind::Video).unwrap();
+        let segments: Vec<_> = track.shown().collect();
+        assert_eq!(segments.len(), 3);
+        assert!(segments[2].discontinuity && segments[2].independent());
+        assert_eq!(segments[2].start, ms(10_000));
+        assert_eq!(segments[2].discontinuities, 1);
+    }
+
+    #[test]
+    fn pictures_that_are_reordered_have_composition_offsets() {
+        let mut presentation = Presentation::new("name".into(), Some(video()), None, None);
+        for n in 0..70 {
+            let at = ms(n * 40);
+            presentation.push(&Arc::new(AccessUnit {
+                pts: at + ms(80),
+                ..unit(video(), at, n % 50 == 0)
+            }));
+        }
+        let track = presentation.track(TrackKind::Video).unwrap();
+        let segment = track.segment(0).unwrap();
+        assert_eq!(segment.start, ms(80));
+        let moof = super::super::fmp4::tests::find(&segment.data, &["moof", "traf", "trun"]);
+        assert_eq!(moof.unwrap()[24..28], 7_200_i32.to_be_bytes());
+        assert_eq!(fragments(&segment.data)[0].0, 0);
+    }
+
+    #[test]
+    fn sound_alone_is_cut_every_two_seconds() {
+        let mut presentation = Presentation::new("name".into(), None, Some(audio()), None);
+        let radio = Broadcast {
+            video: None,
+            ..Broadcast::default()
+        };
+        push(&mut presentation, &radio, 0, 9_000);
+        assert_eq!(lengths(&presentation, TrackKind::Audio), [20; 4]);
+        assert_eq!(presentation.target(), SEGMENT);
+    }
+
+    #[test]
+    fn sound_that_is_far_ahead_of_the_picture_does_not_eat_memory() {
+        let mut presentation = presentation();
+        let radio = Broadcast {
+            video: None,
+            ..Broadcast::default()
+        };
+        push(&mut presentation, &radio, 0, 60_000);
+        assert!(presentation.audio.unwrap().held.len() <= HELD);
+    }
+}

@@ -424,3 +424,157 @@ impl Track {
         self.segments.iter().map(|segment| segment.data.len()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{audio, fragments, ms, video, video_720p};
+    use super::*;
+
+    /// A track of samples that last so long, in ticks; a segment begins with every `group`th.
+    fn track(format: Format, duration: u32, samples: i64, group: i64) -> Track {
+        let mut track = Track::new(format);
+        fill(&mut track, duration, 0..samples, group);
+        track
+    }
+
+    fn fill(track: &mut Track, duration: u32, samples: std::ops::Range<i64>, group: i64) {
+        for n in samples {
+            let dts = n * i64::from(duration);
+            if n % group == 0 {
+                let start = MediaTime::from_ticks(dts, track.timescale());
+                let beginning = Beginning {
+                    start,
+                    discontinuity: false,
+                };
+                track.begin(beginning, dts);
+            }
+            track.push(Sample {
+                dts,
+                composition_offset: 0,
+                duration: 0,
+                independent: n % group == 0,
+                data: Bytes::from_static(&[7; 100]),
+            });
+        }
+    }
+
+    #[test]
+    fn at_common_rates_parts_are_as_long_as_they_have_to_be() {
+        for (format, duration) in [
+            (video(), 1_500),
+            (video(), 3_000),
+            (video(), 3_003),
+            (video(), 3_600),
+            (video(), 3_750),
+            (video(), 4_500),
+            (video(), 6_000),
+            (audio(), 1_024),
+        ] {
+            let track = track(format, duration, 400, 60);
+            assert_eq!(track.part_target(), PART, "{duration}");
+            for segment in track.shown() {
+                let (_, but_last) = segment.parts.split_last().unwrap();
+                for part in but_last {
+                    assert!(
+                        part.duration >= PART.mul_f64(0.85),
+                        "{duration}: {:?}",
+                        part.duration
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_is_there_once_its_last_sample_is_followed() {
+        let track = track(video(), 3_000, 7, 60);
+        assert_eq!(
+            track.next(),
+            Next {
+                segment: 0,
+                part: 1
+            }
+        );
+    }
+
+    #[test]
+    fn a_picture_that_lasts_longer_than_a_part_makes_the_target_honest() {
+        let mut track = track(video(), 3_000, 10, 60);
+        fill(&mut track, 45_000, 1..4, 60);
+        let longest = track.open().unwrap().parts.iter().map(|part| part.duration);
+        assert_eq!(track.part_target(), longest.max().unwrap());
+    }
+
+    #[test]
+    fn decode_times_go_on_from_part_to_part_and_from_segment_to_segment() {
+        let mut track = track(video(), 3_003, 300, 60);
+        track.finish(None);
+        let mut end = 0;
+        let mut pictures = 0;
+        for segment in track.shown() {
+            for (begins, ends, samples) in fragments(&segment.data) {
+                assert_eq!(begins, end);
+                end = ends;
+                pictures += samples;
+            }
+        }
+        assert_eq!((end, pictures), (300 * 3_003, 300));
+    }
+
+    #[test]
+    fn a_segment_is_its_parts_in_the_same_memory() {
+        let track = track(video(), 3_000, 61, 60);
+        let segment = track.segment(0).unwrap();
+        let parts: Vec<_> = segment.parts.iter().map(|part| &part.data[..]).collect();
+        assert_eq!(parts.concat(), segment.data);
+        assert_eq!(parts[0].as_ptr(), segment.data.as_ptr());
+    }
+
+    #[test]
+    fn what_has_left_the_playlist_is_kept_for_a_while_and_not_for_ever() {
+        let track = track(video(), 3_000, 60 * 100 + 1, 60);
+        assert_eq!(track.shown().count(), WINDOW);
+        assert_eq!(track.first_shown(), 92);
+        assert!(track.segment(91).is_some() && track.segment(84).is_some());
+        assert!(track.segment(80).is_none());
+    }
+
+    #[test]
+    fn of_long_segments_there_are_fewer_but_never_less_than_three() {
+        let track = track(video(), 3_000, 600 * 10 + 1, 600);
+        assert_eq!(track.shown().count(), WINDOW_LEAST);
+    }
+
+    #[test]
+    fn numbers_go_on_when_the_media_is_forgotten() {
+        let mut track = track(video(), 3_000, 121, 60);
+        track.clear();
+        assert_eq!(track.shown().count(), 0);
+        assert_eq!(track.next().segment, 3);
+        assert_eq!(track.first_shown(), 3);
+    }
+
+    #[test]
+    fn an_initialization_segment_is_kept_as_long_as_segments_need_it() {
+        let mut track = track(video(), 3_000, 60, 60);
+        track.finish(None);
+        track.change_format(video_720p());
+        fill(&mut track, 3_000, 60..61, 60);
+        assert_eq!(track.open().unwrap().init, 1);
+        assert!(track.init(0).is_some() && track.init(1).is_some());
+        fill(&mut track, 3_000, 61..60 * 40, 60);
+        assert!(track.init(0).is_none() && track.init(1).is_some());
+    }
+
+    #[test]
+    fn a_segment_without_samples_has_no_number() {
+        let mut track = Track::new(video());
+        let beginning = Beginning {
+            start: ms(0),
+            discontinuity: true,
+        };
+        track.begin(beginning, 0);
+        track.finish(None);
+        assert_eq!(track.next(), Next::default());
+    }
+}

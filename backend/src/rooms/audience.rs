@@ -113,3 +113,120 @@ impl Watching {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use shared::room::{Room, RoomState};
+    use tokio::sync::{Semaphore, watch};
+
+    use super::*;
+
+    const HOME: Client<'_> = Client {
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        agent: b"player",
+    };
+
+    struct Hall {
+        audience: Audience,
+        viewers: Viewers,
+        view: Arc<watch::Sender<Room>>,
+        begun: Instant,
+    }
+
+    impl Hall {
+        fn new(places: usize) -> Self {
+            let view = Arc::new(watch::Sender::new(Room {
+                key: "r".parse().unwrap(),
+                title: "r".into(),
+                state: RoomState::Live,
+                viewers: 0,
+                peak_viewers: 0,
+                likes: 0,
+                created_at: 0,
+                started_at: None,
+                ingest: None,
+            }));
+            let everywhere = Arc::new(Semaphore::new(100));
+            Self {
+                audience: Audience::default(),
+                viewers: Viewers::new(Arc::clone(&view), everywhere, places),
+                view,
+                begun: Instant::now(),
+            }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.begun + Duration::from_secs(seconds)
+        }
+
+        fn asked(&mut self, client: Client<'_>, seconds: u64) -> Result<(), Full> {
+            let now = self.at(seconds);
+            self.audience.asked(&self.viewers, client, now)
+        }
+
+        fn beat(&mut self, id: &str, seconds: u64) -> Result<(), Full> {
+            let now = self.at(seconds);
+            self.audience.beat(&self.viewers, HOME, id, now)
+        }
+
+        fn count(&self) -> u32 {
+            self.view.borrow().viewers
+        }
+    }
+
+    #[test]
+    fn a_client_watches_as_long_as_it_asks() {
+        let mut hall = Hall::new(9);
+        for seconds in 0..30 {
+            hall.asked(HOME, seconds).unwrap();
+            assert_eq!(hall.count(), 1);
+        }
+        let later = hall.at(60);
+        hall.audience.sweep(later);
+        assert_eq!(hall.count(), 0);
+    }
+
+    #[test]
+    fn another_program_at_the_same_address_is_another_viewer() {
+        let mut hall = Hall::new(9);
+        let other = Client {
+            agent: b"other",
+            ..HOME
+        };
+        hall.asked(HOME, 0).unwrap();
+        hall.asked(other, 0).unwrap();
+        assert_eq!(hall.count(), 2);
+    }
+
+    #[test]
+    fn players_that_name_themselves_are_counted_apart_and_not_twice() {
+        let mut hall = Hall::new(9);
+        hall.asked(HOME, 0).unwrap();
+        hall.beat("a", 0).unwrap();
+        hall.beat("a", 5).unwrap();
+        assert_eq!(hall.count(), 1);
+        hall.beat("b", 6).unwrap();
+        assert_eq!(hall.count(), 2);
+        hall.beat("b", 17).unwrap();
+        let later = hall.at(18);
+        hall.audience.sweep(later);
+        assert_eq!(hall.count(), 1);
+    }
+
+    #[test]
+    fn a_full_room_refuses_who_is_new_and_keeps_who_watches() {
+        let mut hall = Hall::new(1);
+        hall.beat("a", 0).unwrap();
+        assert_eq!(hall.beat("b", 1), Err(Full::Room));
+        let other = Client {
+            agent: b"other",
+            ..HOME
+        };
+        assert_eq!(hall.asked(other, 1), Err(Full::Room));
+        hall.beat("a", 2).unwrap();
+        assert_eq!((hall.count(), hall.audience.clients.len()), (1, 1));
+    }
+}
