@@ -75,11 +75,10 @@ async fn requests_that_cannot_be_served_are_refused_in_words() -> Result<()> {
     refused(post(&whip, SDP, key, "v=0\r\nnonsense"), &[400, 422]).await?;
     refused(post(&whip, SDP, key, NO_COMMON_CODEC), &[400, 406, 422]).await?;
     refused(post(&whip, SDP, "wrong", NO_COMMON_CODEC), &[401, 403]).await?;
-    refused(
-        post(&whip, SDP, &made.host_token, NO_COMMON_CODEC),
-        &[401, 403],
-    )
-    .await?;
+    let another = server.create_room("Another").await?;
+    for secret in [&another.stream_key, &another.host_token] {
+        refused(post(&whip, SDP, secret, NO_COMMON_CODEC), &[401, 403]).await?;
+    }
     refused(post("/whip/unknown", SDP, key, NO_COMMON_CODEC), &[404]).await?;
     refused(post("/whep/unknown", SDP, key, NO_COMMON_CODEC), &[404]).await?;
     refused(post(&whep, SDP, key, NO_COMMON_CODEC), &[400, 406, 409]).await?;

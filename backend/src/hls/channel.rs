@@ -30,8 +30,8 @@ const UNASKED: Duration = Duration::from_secs(30);
 const TICK: Duration = Duration::from_secs(1);
 /// Requests of one room that may wait at once: some for each viewer.
 const WAITING: usize = 8_192;
-/// How long a request waits for the first part of a broadcast.
-const FIRST_PART: Duration = Duration::from_secs(10);
+/// How long a request waits for the first segment of a broadcast.
+const FIRST_SEGMENT: Duration = Duration::from_secs(15);
 /// How long a request waits for anything else, in target durations (section 6.2.5.2).
 const WAIT: u32 = 3;
 
@@ -158,18 +158,19 @@ impl Channel {
         audience.beat(room.viewers(), client, id, Instant::now())
     }
 
-    /// The multivariant playlist; waits for the first part of every rendition.
+    /// The multivariant playlist; waits for the first segment of every rendition. Players that do not know
+    /// parts take a playlist without a segment for an error.
     ///
     /// # Errors
     /// [`Unavailable`].
     pub async fn multivariant(&self) -> Result<Rendered, Unavailable> {
         let has_begun = |packager: &Packager| {
             let present = packager.present()?;
-            let begun = |track: &Track| track.shown().chain(track.open()).any(|s| s.size() > 0);
+            let begun = |track: &Track| track.shown().next().is_some();
             let ready = !present.ended() && present.tracks().all(begun);
             ready.then_some(Ok(()))
         };
-        self.wait(FIRST_PART, has_begun).await?;
+        self.wait(FIRST_SEGMENT, has_begun).await?;
         self.render(None, false, |packager| {
             Some(playlist::multivariant(packager.present()?))
         })

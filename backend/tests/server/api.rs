@@ -25,6 +25,7 @@ async fn a_new_room_comes_with_its_secrets_and_links() {
         "watch": format!("{base}/room/{key}"),
         "whip": format!("{base}/whip/{key}"),
         "whep": format!("{base}/whep/{key}"),
+        "hls": format!("{base}/live/{key}/index.m3u8"),
         "flv": format!("{base}/live/{key}.flv"),
         "rtmp_server": server.rtmp_app(),
         "rtmp_stream_key": format!("{key}?key={}", made["stream_key"].as_str().unwrap()),

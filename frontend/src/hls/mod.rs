@@ -3,7 +3,7 @@
 mod heartbeat;
 mod library;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo_events::EventListener;
@@ -104,7 +104,8 @@ impl Session {
         }
         let pacer = {
             let (player, video) = (Rc::clone(&self.player), video.clone());
-            Interval::new(LOOK_MS, move || player.keep_pace(&video))
+            let has_begun = Cell::new(false);
+            Interval::new(LOOK_MS, move || player.keep_pace(&video, &has_begun))
         };
         let on_error = {
             let (player, on_lost) = (Rc::clone(&self.player), Rc::clone(&self.on_lost));
@@ -169,7 +170,7 @@ impl Player {
         })
     }
 
-    fn keep_pace(&self, video: &HtmlVideoElement) {
+    fn keep_pace(&self, video: &HtmlVideoElement, has_begun: &Cell<bool>) {
         let Self::Library(_) = self else { return };
         if video.paused() || video.seeking() {
             return;
@@ -178,7 +179,12 @@ impl Player {
             return;
         };
         let rate = video.playback_rate();
-        match live_delay::pace(rate, position) {
+        let pace = if has_begun.replace(true) {
+            live_delay::pace(rate, position)
+        } else {
+            live_delay::first_pace(position)
+        };
+        match pace {
             Pace::Rate(next) if (next - rate).abs() > f64::EPSILON => video.set_playback_rate(next),
             Pace::Rate(_) => {}
             Pace::Jump => self.jump_to_live(video),

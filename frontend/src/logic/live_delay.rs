@@ -28,8 +28,8 @@ const BUFFER_FLOOR: f64 = 0.4;
 const LATE: f64 = 0.5;
 /// See [`LATE`].
 const CLOSE: f64 = 0.1;
-/// This much behind the target catching up would take minutes, in seconds.
-const LOST: f64 = 10.0;
+/// This much behind the target catching up would take a minute, in seconds.
+const LOST: f64 = 5.0;
 /// From this much behind the target on a viewer may want to jump, in seconds.
 const WORTH_A_JUMP: f64 = 2.5;
 
@@ -48,6 +48,16 @@ pub fn pace(rate: f64, position: Position) -> Pace {
     // In steps of a hundredth: each change of the rate costs the browser's audio resampler a little.
     let hurry = (excess * 0.05).clamp(0.02, FASTEST - 1.0);
     Pace::Rate(1.0 + (hurry * 100.0).round() / 100.0)
+}
+
+/// The pace of a player that has just begun: nobody misses what it skips, so it goes to where it belongs.
+#[must_use]
+pub fn first_pace(position: Position) -> Pace {
+    if position.behind - position.target > LATE {
+        Pace::Jump
+    } else {
+        Pace::Rate(1.0)
+    }
 }
 
 /// Whether to offer a way back to live.
@@ -87,7 +97,7 @@ mod tests {
 
     #[test]
     fn nobody_plays_faster_than_the_fastest() {
-        for tenths in 0..110 {
+        for tenths in 0..60 {
             let position = at(f64::from(tenths) / 10.0, 5.0);
             if let Pace::Rate(rate) = pace(1.0, position) {
                 assert!((1.0..=FASTEST).contains(&rate), "{rate} at {position:?}");
@@ -104,6 +114,13 @@ mod tests {
     #[test]
     fn a_player_that_slept_jumps() {
         assert_eq!(pace(1.0, at(60.0, 0.0)), Pace::Jump);
+    }
+
+    #[test]
+    fn a_player_that_begins_too_late_jumps_at_once() {
+        assert_eq!(first_pace(at(2.0, 1.0)), Pace::Jump);
+        assert_eq!(first_pace(at(1.2, 1.0)), Pace::Rate(1.0));
+        assert_eq!(first_pace(at(f64::NAN, 1.0)), Pace::Rate(1.0));
     }
 
     #[test]
