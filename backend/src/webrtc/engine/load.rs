@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// New viewers are refused while sending is this far behind: those who are there come first.
 const TOO_LATE: Duration = Duration::from_millis(200);
 /// And for so long after.
-const RECOVERY: Duration = Duration::from_secs(1);
+const RECOVERY: Duration = Duration::from_millis(200);
 
 /// How much a worker has to do.
 pub(super) struct Load {
