@@ -7,6 +7,7 @@
 
 pub mod app_2016;
 pub mod browser;
+pub mod clock;
 pub mod eventually;
 pub mod ffmpeg;
 pub mod hls_parser;
