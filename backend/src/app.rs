@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
+use crate::hls::channels::Channels;
 use crate::limits::Places;
 use crate::names;
 use crate::rooms::registry::Registry;
@@ -96,11 +97,13 @@ impl App {
         let legacy = config.legacy == Switch::On;
         let socket_server = SocketServer::new(legacy);
         let out = socket_server.broadcast();
+        let hls = Arc::<Channels>::default();
         let rooms = Registry::new(config.limits(), {
-            let out = out.clone();
+            let (out, hls) = (out.clone(), Arc::clone(&hls));
             move |room| {
-                // Ends with its room.
+                // Both end with their room.
                 tokio::spawn(announce(room, out.clone()));
+                tokio::spawn(Arc::clone(&hls).follow(room));
             }
         });
         let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
@@ -112,7 +115,7 @@ impl App {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
-            hls: Arc::default(),
+            hls,
             easel: Arc::default(),
             sessions: Arc::clone(&sessions),
             strangers: Arc::clone(&strangers),

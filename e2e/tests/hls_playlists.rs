@@ -12,6 +12,9 @@ use shared::room::RoomState;
 const A_WHILE: Duration = Duration::from_secs(30);
 const SECONDS: &str = "GOLIVE_HLS_SECONDS";
 
+/// Before a time of day, whose texts are sorted as the times are.
+const TIME: &str = "#EXT-X-PROGRAM-DATE-TIME:";
+
 /// What a rendition has shown of itself.
 #[derive(Debug, Default)]
 struct Seen {
@@ -19,6 +22,8 @@ struct Seen {
     /// Media sequence and discontinuity sequence, never to step back.
     sequences: (u64, u64),
     breaks: u64,
+    /// The target duration, never to change.
+    target: Option<u64>,
 }
 
 /// A number that a tag has.
@@ -56,6 +61,13 @@ async fn follow(server: &Server, path: &str) -> Result<Seen> {
         );
         ensure!(sequences >= seen.sequences, "{seen:?} then {sequences:?}");
         ensure!(sequences.1 >= seen.sequences.1);
+        let target = tag(&playlist, "#EXT-X-TARGETDURATION")?;
+        ensure!(
+            *seen.target.get_or_insert(target) == target,
+            "{seen:?} then {target}"
+        );
+        let times = playlist.lines().filter(|line| line.starts_with(TIME));
+        ensure!({ times }.is_sorted(), "a time of day steps back");
         let breaks = playlist.matches("#EXT-X-DISCONTINUITY\n").count();
         seen.breaks = seen.breaks.max(sequences.1 + breaks as u64);
         seen.sequences = sequences;

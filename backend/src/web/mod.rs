@@ -34,7 +34,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
-use crate::hls::channel::Channels;
+use crate::hls::channels::Channels;
 use crate::limits::Strangers;
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
