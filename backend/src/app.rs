@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
+use crate::hls::channels::Channels;
 use crate::limits::Places;
 use crate::names;
 use crate::rooms::registry::Registry;
@@ -101,11 +102,13 @@ impl App {
         let people = config.strangers.people();
         let socket_server = SocketServer::new(legacy, people);
         let out = socket_server.broadcast();
+        let hls = Arc::<Channels>::default();
         let rooms = Registry::new(config.limits(), {
-            let out = out.clone();
+            let (out, hls) = (out.clone(), Arc::clone(&hls));
             move |room| {
-                // Ends with its room.
+                // Both end with their room.
                 tokio::spawn(announce(room, out.clone()));
+                tokio::spawn(Arc::clone(&hls).follow(room));
             }
         });
         let rooms = Arc::new(rooms.kept_by(store.journal.clone(), store.rooms));
@@ -118,7 +121,7 @@ impl App {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
             flv: Arc::default(),
-            hls: Arc::default(),
+            hls,
             easel: Arc::default(),
             sessions: Arc::clone(&sessions),
             journal: store.journal,
@@ -290,7 +293,7 @@ fn listen(
 async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     let public_addresses = config.resolve_public_addresses().await?;
     let address = config.webrtc;
-    let server = Server::bind(webrtc::Config {
+    let server = Server::bind(&webrtc::Config {
         listen: tcp::all_there_are(address),
         public_addresses,
     });

@@ -8,10 +8,13 @@
 pub mod accessibility;
 pub mod app_2016;
 pub mod browser;
+pub mod clock;
 pub mod eventually;
 pub mod ffmpeg;
+pub mod hls_parser;
 pub mod lip_sync;
 pub mod load;
+pub mod nginx;
 pub mod pages;
 pub mod scenery;
 pub mod server;

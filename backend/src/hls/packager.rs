@@ -82,6 +82,21 @@ impl Packager {
         self.waiting.clear();
     }
 
+    /// Players are told the target duration of what plays now: it stays.
+    pub fn show(&mut self) {
+        if let Some(present) = &mut self.present {
+            present.show();
+        }
+    }
+
+    /// Nobody watches, but somebody may begin at any time: keeps what they need.
+    pub fn thin(&mut self) {
+        self.previous = None;
+        if let Some(present) = &mut self.present {
+            present.thin();
+        }
+    }
+
     /// Nobody watches: forgets all media. The numbers go on where they were.
     pub fn rest(&mut self) {
         self.previous = None;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::packager::WallClock;
 use super::presentation::Presentation;
-use super::track::{Next, Part, Segment, Track};
+use super::segment::{Next, Part, Segment};
+use super::track::Track;
 use crate::media::access_unit::{AudioFormat, Format, TrackKind};
 
 /// The name of the group that all sound is in.
@@ -32,7 +33,7 @@ pub const fn name(kind: TrackKind) -> &'static str {
 /// The multivariant playlist. More renditions of the picture would be more variants.
 #[must_use]
 pub fn multivariant(presentation: &Presentation) -> String {
-    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
     let folder = presentation.name();
     let video = presentation.track(TrackKind::Video);
     let audio = presentation.track(TrackKind::Audio);
@@ -142,6 +143,7 @@ pub fn media(presentation: &Presentation, track: &Track, clock: WallClock, skip:
     if presentation.ended() {
         line(&mut out, format_args!("#EXT-X-ENDLIST"));
     } else {
+        put_reports(&mut out, presentation, track);
         let uri = part_uri(track.kind(), track.next());
         line(
             &mut out,
@@ -209,6 +211,24 @@ fn put_part(out: &mut String, kind: TrackKind, number: Next, part: &Part) {
             part_uri(kind, number),
         ),
     );
+}
+
+/// What is newest in the other renditions (section 4.4.5.4).
+fn put_reports(out: &mut String, presentation: &Presentation, track: &Track) {
+    let others = presentation
+        .tracks()
+        .filter(|other| other.kind() != track.kind());
+    for other in others {
+        if let Some(Next { segment, part }) = other.newest_part() {
+            let kind = name(other.kind());
+            line(
+                out,
+                format_args!(
+                    "#EXT-X-RENDITION-REPORT:URI=\"{kind}.m3u8\",LAST-MSN={segment},LAST-PART={part}"
+                ),
+            );
+        }
+    }
 }
 
 fn part_uri(kind: TrackKind, Next { segment, part }: Next) -> String {
@@ -352,6 +372,16 @@ mod tests {
             #EXT-X-PART:DURATION=0.20000,URI=\"video-0.1.m4s\"\n";
         assert!(text.starts_with(expected), "{text}");
         assert!(text.ends_with("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"video-1.4.m4s\"\n"));
+    }
+
+    #[test]
+    fn a_playlist_says_how_far_the_other_renditions_are() {
+        let presentation = presentation(0, 3_000);
+        let other = presentation.track(TrackKind::Audio).unwrap();
+        let Next { segment, part } = other.newest_part().unwrap();
+        let report = format!("URI=\"audio.m3u8\",LAST-MSN={segment},LAST-PART={part}\n");
+        assert!(text(&presentation, false).contains(&report));
+        assert!(!text(&presentation, false).contains("URI=\"video.m3u8\""));
     }
 
     #[test]

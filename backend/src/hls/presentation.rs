@@ -5,15 +5,13 @@
 //! or late is filled in without touching the picture. Both have the same segments: sound is held back
 //! until the picture has come as far, and cut where that was cut.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::fmp4::Sample;
-use super::silence;
-use super::track::{Beginning, Segment, Track};
+use super::segment::{Beginning, Segment};
+use super::sound::Sound;
+use super::track::Track;
 use crate::media::access_unit::{AccessUnit, Format, TrackKind};
 use crate::media::time::MediaTime;
 
@@ -25,17 +23,11 @@ const SEGMENT_AT_MOST: Duration = Duration::from_millis(2_500);
 /// A segment ends here without a keyframe, and so does one of this many bytes: memory is bounded.
 const FORCED: Duration = Duration::from_secs(12);
 const FORCED_BYTES: usize = 16 << 20;
-/// Samples of an AAC frame, in ticks (ISO/IEC 14496-3 section 4.5.1.1).
-const FRAME: i64 = 1_024;
-/// Sound that is as late as this is not waited for any longer, and silence is played up to ...
-const LATE: MediaTime = MediaTime::from_micros(1_000_000);
-/// ... this long before the picture, so that sound that comes back finds its place.
-const SILENT_UNTIL: MediaTime = MediaTime::from_micros(800_000);
-/// Longest gap that is filled with silence, in frames; some 20 s.
-const SILENT_AT_MOST: i64 = 1_000;
-/// Sound that waits for the picture, at most, in units.
-const HELD: usize = 512;
-
+/// What may be rounded down to the target duration; a little less, because sound is not cut quite where the
+/// picture is.
+const ROUNDED_DOWN: Duration = Duration::from_millis(450);
+/// Groups of pictures by which the length of the next is guessed.
+const GROUPS: usize = 4;
 /// One or two renditions and how they are cut.
 #[derive(Debug)]
 pub struct Presentation {
@@ -45,25 +37,16 @@ pub struct Presentation {
     audio: Option<Sound>,
     /// The start of the newest group of pictures.
     keyframe: Option<MediaTime>,
+    /// How long the newest groups were, newest first.
+    groups: [Duration; GROUPS],
     /// What comes next does not continue what was.
     broken: bool,
     target: Duration,
+    /// Whether players know the target duration.
+    shown: bool,
     /// Bits per second of the heaviest segment so far.
     peak: u64,
     ended: bool,
-}
-
-#[derive(Debug)]
-struct Sound {
-    track: Track,
-    /// Of the newest unit that came.
-    newest: Format,
-    /// What the picture has not come to yet.
-    held: VecDeque<Arc<AccessUnit>>,
-    /// Where the picture was cut and the sound is still to be.
-    cuts: VecDeque<Beginning>,
-    /// When the next frame begins, in ticks.
-    next: i64,
 }
 
 impl Presentation {
@@ -76,21 +59,16 @@ impl Presentation {
         audio: Option<Format>,
         keyframe_interval: Option<Duration>,
     ) -> Self {
-        let sound = |format: Format| Sound {
-            track: Track::new(format.clone()),
-            newest: format,
-            held: VecDeque::new(),
-            cuts: VecDeque::new(),
-            next: 0,
-        };
         let interval = keyframe_interval.filter(|_| video.is_some());
         Self {
             name,
             video: video.map(Track::new),
-            audio: audio.map(sound),
+            audio: audio.map(Sound::new),
             keyframe: None,
+            groups: [Duration::ZERO; GROUPS],
             broken: false,
             target: interval.map_or(SEGMENT, |interval| rounded(interval).clamp(SEGMENT, FORCED)),
+            shown: false,
             peak: 0,
             ended: false,
         }
@@ -118,12 +96,18 @@ impl Presentation {
             .filter_map(|kind| self.track(kind))
     }
 
-    /// The target duration, in whole seconds: no segment that rounds to more was ever in a playlist
-    /// without it. It grows when an encoder turns out to send keyframes less often than it did; a segment
-    /// without a keyframe, or a lie, would be worse.
+    /// The target duration, in whole seconds: no segment rounds to more. Until it is [shown](Self::show) it
+    /// grows with the encoder's groups of pictures. From then on it stays (section 4.4.3.1), and a segment
+    /// that would become too long ends without a keyframe; unless a single picture lasts too long, for a
+    /// lie would be worse.
     #[must_use]
     pub const fn target(&self) -> Duration {
         self.target
+    }
+
+    /// Players are told the target duration.
+    pub const fn show(&mut self) {
+        self.shown = true;
     }
 
     /// The longest that a part is, in any rendition.
@@ -168,6 +152,7 @@ impl Presentation {
             video.finish(None);
         }
         self.keyframe = None;
+        self.groups = [Duration::ZERO; GROUPS];
         let has_begun = self.tracks().any(|track| track.next().segment > 0);
         self.broken = has_begun;
         self.measure();
@@ -187,6 +172,16 @@ impl Presentation {
         }
         if let Some(sound) = &mut self.audio {
             sound.track.clear();
+        }
+    }
+
+    /// Keeps no more than who begins to watch needs: nobody watches now.
+    pub fn thin(&mut self) {
+        if let Some(video) = &mut self.video {
+            video.thin();
+        }
+        if let Some(sound) = &mut self.audio {
+            sound.track.thin();
         }
     }
 
@@ -211,28 +206,37 @@ impl Presentation {
             start: unit.pts,
             discontinuity: self.broken,
         };
-        let is_cut = match (video.open(), self.keyframe) {
-            (Some(open), Some(keyframe)) if unit.random_access => {
-                let group = unit.pts.since(keyframe);
-                unit.pts.since(open.start) + group >= SEGMENT_AT_MOST
-            }
-            (Some(_), _) => video.open_duration() >= FORCED || video.open_size() >= FORCED_BYTES,
-            (None, _) => true,
-        };
-        if unit.random_access {
-            self.keyframe = Some(unit.pts);
+        if unit.random_access
+            && let Some(before) = self.keyframe.replace(unit.pts)
+        {
+            self.groups.rotate_right(1);
+            self.groups[0] = unit.pts.since(before);
         }
+        let dts = video.place(unit.dts);
+        let is_cut = match video.open() {
+            Some(open) if unit.random_access => {
+                unit.pts.since(open.start) + next_group(&self.groups, self.target)
+                    >= SEGMENT_AT_MOST
+            }
+            Some(_) => {
+                let longest = if self.shown {
+                    self.target + ROUNDED_DOWN
+                } else {
+                    FORCED
+                };
+                video.open_duration_with(dts) > longest || video.open_size() >= FORCED_BYTES
+            }
+            None => true,
+        };
         if is_cut && video.open().is_none() {
             video.change_format(unit.format.clone());
         }
         let timescale = video.timescale();
-        let after = video.newest().map_or(i64::MIN, |newest| newest + 1);
-        let dts = unit.dts.to_ticks(timescale).max(after);
         if is_cut {
             video.begin(beginning, dts);
             self.broken = false;
             if let Some(sound) = &mut self.audio {
-                sound.cuts.push_back(beginning);
+                sound.cut_at(beginning);
             }
         }
         let offset = unit.pts.to_ticks(timescale) - dts;
@@ -252,8 +256,7 @@ impl Presentation {
         let Some(sound) = &mut self.audio else {
             return;
         };
-        if sound.newest != unit.format {
-            sound.newest = unit.format.clone();
+        if !sound.is_still(&unit.format) {
             // A picture that is seen starts with a keyframe: until then, the sound waits.
             self.interrupt();
         }
@@ -261,17 +264,12 @@ impl Presentation {
             return;
         };
         if self.video.is_some() {
-            sound.held.push_back(Arc::clone(unit));
-            if sound.held.len() > HELD
-                && let Some(oldest) = sound.held.pop_front()
-            {
-                sound.push(&oldest);
-            }
+            sound.hold(Arc::clone(unit));
             return;
         }
         let length = sound.track.open().map(|open| unit.pts.since(open.start));
         if length.is_none_or(|length| length >= SEGMENT) {
-            sound.cuts.push_back(Beginning {
+            sound.cut_at(Beginning {
                 start: unit.pts,
                 discontinuity: self.broken,
             });
@@ -294,111 +292,14 @@ impl Presentation {
     }
 }
 
-impl Sound {
-    /// The picture has come as far as this.
-    fn follow(&mut self, picture: MediaTime) {
-        while let Some(unit) = self.held.pop_front() {
-            if unit.dts >= picture {
-                self.held.push_front(unit);
-                break;
-            }
-            self.push(&unit);
-        }
-        if self.until() + LATE < picture {
-            self.be_silent_until(picture - SILENT_UNTIL);
-        }
-    }
-
-    /// The time up to which there is sound.
-    fn until(&self) -> MediaTime {
-        let written = MediaTime::from_ticks(self.next, self.track.timescale());
-        // Nothing was to be heard before the first cut.
-        match (self.track.open(), self.cuts.front()) {
-            (None, Some(cut)) => written.max(cut.start),
-            _ => written,
-        }
-    }
-
-    /// Adds a frame, and silence where some are missing before it.
-    fn push(&mut self, unit: &AccessUnit) {
-        while let Some(cut) = self.cuts.pop_front_if(|cut| cut.start <= unit.pts) {
-            self.cut(cut, Some(&unit.format));
-        }
-        if self.track.open().is_none() {
-            return;
-        }
-        let ahead = unit.pts.to_ticks(self.track.timescale()) - self.next;
-        // The times that encoders send are rounded: only what is missing or too much counts.
-        if ahead <= -2 * FRAME {
-            return;
-        }
-        self.fill(ahead);
-        self.frame(&unit.data);
-    }
-
-    fn cut(&mut self, cut: Beginning, format: Option<&Format>) {
-        let at = |track: &Track| cut.start.to_ticks(track.timescale());
-        if cut.discontinuity || self.track.open().is_none() {
-            self.track.finish(None);
-            let written = MediaTime::from_ticks(self.next, self.track.timescale());
-            if let Some(format) = format {
-                self.track.change_format(format.clone());
-            }
-            let written = written.to_ticks(self.track.timescale());
-            self.next = at(&self.track).max(written);
-        } else {
-            self.fill(at(&self.track) - self.next);
-        }
-        let start = MediaTime::from_ticks(self.next, self.track.timescale());
-        self.track.begin(Beginning { start, ..cut }, self.next);
-    }
-
-    /// Adds as many frames of silence as are missing, if it is more than rounding explains.
-    fn fill(&mut self, ticks: i64) {
-        if ticks < 2 * FRAME {
-            return;
-        }
-        let silence = silence::frame(self.track.format());
-        let frames = ticks / FRAME;
-        for _ in 0..frames.min(SILENT_AT_MOST) {
-            self.frame(&silence);
-        }
-        self.next += (frames - SILENT_AT_MOST).max(0) * FRAME;
-    }
-
-    fn frame(&mut self, data: &Bytes) {
-        self.track.push(Sample {
-            dts: self.next,
-            composition_offset: 0,
-            duration: 0,
-            independent: true,
-            data: data.clone(),
-        });
-        self.next += FRAME;
-    }
-
-    fn be_silent_until(&mut self, time: MediaTime) {
-        while let Some(cut) = self.cuts.pop_front_if(|cut| cut.start <= time) {
-            self.cut(cut, None);
-        }
-        if self.track.open().is_some() {
-            self.fill(time.to_ticks(self.track.timescale()) - self.next);
-        }
-    }
-
-    /// Brings the sound to where the picture ends.
-    fn flush(&mut self, picture_ends: Option<MediaTime>) {
-        for unit in std::mem::take(&mut self.held) {
-            self.push(&unit);
-        }
-        let Some(end) = picture_ends else {
-            return;
-        };
-        self.be_silent_until(end);
-        if self.track.is_empty() {
-            self.frame(&silence::frame(self.track.format()));
-        }
-        self.cuts.clear();
+/// How long the next group of pictures may be, by the newest: as long as the longest of them. Where groups
+/// are longer than segments should be, no segment has two.
+fn next_group(newest: &[Duration], target: Duration) -> Duration {
+    let longest = newest.iter().copied().max().unwrap_or_default();
+    if target > SEGMENT {
+        longest.max(target)
+    } else {
+        longest
     }
 }
 
@@ -469,6 +370,39 @@ mod tests {
     }
 
     #[test]
+    fn a_target_duration_that_was_shown_stays_and_longer_groups_are_cut() {
+        let mut presentation = presentation();
+        push(&mut presentation, &Broadcast::default(), 0, 5_000);
+        presentation.show();
+        let slow = Broadcast {
+            group: 250,
+            ..Broadcast::default()
+        };
+        presentation.interrupt();
+        push(&mut presentation, &slow, 5_000, 25_000);
+        assert_eq!(presentation.target().as_secs(), 2);
+        let longest = |track: &Track| track.shown().map(Segment::duration).max().unwrap();
+        assert!(presentation.tracks().map(longest).max().unwrap() < Duration::from_millis(2_500));
+        let track = presentation.track(TrackKind::Video).unwrap();
+        assert!(!track.shown().all(Segment::independent));
+    }
+
+    #[test]
+    fn keyframes_that_somebody_asked_for_make_segments_short_not_long() {
+        let mut presentation = presentation();
+        presentation.show();
+        let keyframes = [0, 2_000, 4_000, 5_000, 7_000, 9_000, 9_100];
+        for (&from, &to) in keyframes.iter().zip(&keyframes[1..]) {
+            push(&mut presentation, &Broadcast::default(), from, to);
+        }
+        assert_eq!(
+            lengths(&presentation, TrackKind::Video),
+            [20, 20, 10, 20, 20]
+        );
+        assert_eq!(presentation.target(), SEGMENT);
+    }
+
+    #[test]
     fn without_keyframes_segments_are_cut_before_they_eat_memory() {
         let mut presentation = presentation();
         let broadcast = Broadcast {
@@ -500,30 +434,6 @@ mod tests {
             let apart = picture.since(sound).max(sound.since(picture));
             assert!(apart < Duration::from_millis(22), "{picture} {sound}");
         }
-    }
-
-    #[test]
-    fn sound_that_stays_away_is_silence_and_finds_its_place_again() {
-        let mut presentation = presentation();
-        let silent = Broadcast {
-            audio: None,
-            ..Broadcast::default()
-        };
-        push(&mut presentation, &Broadcast::default(), 0, 2_000);
-        push(&mut presentation, &silent, 2_000, 8_000);
-        let silent_for = presentation.track(TrackKind::Audio).unwrap().next();
-        assert!(silent_for.segment >= 3, "{silent_for:?}");
-        push(&mut presentation, &Broadcast::default(), 8_000, 12_100);
-        let track = presentation.track(TrackKind::Audio).unwrap();
-        let mut end = None;
-        for segment in track.shown() {
-            for (begins, ends, _) in fragments(&segment.data) {
-                assert!(end.is_none_or(|end| end == begins));
-                end = Some(ends);
-            }
-        }
-        let apart = end.unwrap() - ms(12_000).to_ticks(48_000);
-        assert!(apart.abs() <= 2 * FRAME, "{apart}");
     }
 
     #[test]
@@ -587,16 +497,5 @@ mod tests {
         push(&mut presentation, &radio, 0, 9_000);
         assert_eq!(lengths(&presentation, TrackKind::Audio), [20; 4]);
         assert_eq!(presentation.target(), SEGMENT);
-    }
-
-    #[test]
-    fn sound_that_is_far_ahead_of_the_picture_does_not_eat_memory() {
-        let mut presentation = presentation();
-        let radio = Broadcast {
-            video: None,
-            ..Broadcast::default()
-        };
-        push(&mut presentation, &radio, 0, 60_000);
-        assert!(presentation.audio.unwrap().held.len() <= HELD);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::fmp4::{self, Sample};
+use super::segment::{Beginning, Next, Part, Segment};
 use crate::media::access_unit::{Format, TrackKind};
 use crate::media::time::MediaTime;
 
@@ -19,76 +20,6 @@ const WINDOW_SPAN: Duration = Duration::from_secs(16);
 const WINDOW_LEAST: usize = 3;
 /// Bytes that a rendition keeps at most, beyond the [`WINDOW_LEAST`].
 const KEPT_BYTES: usize = 48 << 20;
-
-/// A part of a segment.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// How long it lasts.
-    pub duration: Duration,
-    /// Whether a decoder can start with it.
-    pub independent: bool,
-    /// Pictures or frames of sound.
-    pub samples: usize,
-    /// What players get.
-    pub data: Bytes,
-}
-
-/// A segment; the last of a track is still being written.
-#[derive(Clone, Debug)]
-pub struct Segment {
-    /// Its media sequence number.
-    pub number: u64,
-    /// The number of the initialization segment that it needs.
-    pub init: u32,
-    /// Whether it does not continue the one before it.
-    pub discontinuity: bool,
-    /// Discontinuities so far, its own among them.
-    pub discontinuities: u64,
-    /// When its first sample is presented.
-    pub start: MediaTime,
-    /// Its parts, oldest first.
-    pub parts: Vec<Part>,
-    /// All of it, once it is complete.
-    pub data: Bytes,
-}
-
-impl Segment {
-    /// How long it lasts, so far.
-    #[must_use]
-    pub fn duration(&self) -> Duration {
-        self.parts.iter().map(|part| part.duration).sum()
-    }
-
-    /// Bytes, so far.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.parts.iter().map(|part| part.data.len()).sum()
-    }
-
-    /// Whether a decoder can start with it.
-    #[must_use]
-    pub fn independent(&self) -> bool {
-        self.parts.first().is_some_and(|part| part.independent)
-    }
-}
-
-/// Where a segment begins.
-#[derive(Clone, Copy, Debug)]
-pub struct Beginning {
-    /// When its first sample is presented.
-    pub start: MediaTime,
-    /// Whether it does not continue the one before it.
-    pub discontinuity: bool,
-}
-
-/// How far a track is: the part that it is going to have next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Next {
-    /// The segment's number.
-    pub segment: u64,
-    /// The part's, in its segment.
-    pub part: usize,
-}
 
 /// A rendition of a presentation.
 #[derive(Debug)]
@@ -185,17 +116,32 @@ impl Track {
         }
     }
 
+    /// The newest part that there is.
+    #[must_use]
+    pub fn newest_part(&self) -> Option<Next> {
+        let mut segments = self.shown().chain(self.open());
+        let newest = segments.rfind(|segment| !segment.parts.is_empty())?;
+        Some(Next {
+            segment: newest.number,
+            part: newest.parts.len() - 1,
+        })
+    }
+
     /// The longest that a part was or may be.
     #[must_use]
     pub const fn part_target(&self) -> Duration {
         self.longest_part
     }
 
-    /// How long the segment that is being written is, with the samples whose part is not complete.
+    /// How long the segment that is being written becomes with a sample at `dts`, if that lasts as long as
+    /// the one before it.
     #[must_use]
-    pub fn open_duration(&self) -> Duration {
+    pub fn open_duration_with(&self, dts: i64) -> Duration {
         let written = self.open.as_ref().map_or(Duration::ZERO, Segment::duration);
-        written + self.pending_duration()
+        // The newest sample does not have its duration yet.
+        let newest = self.pending.last().map_or(0, |newest| dts - newest.dts);
+        let newest = self.time(u64::try_from(newest).unwrap_or(0));
+        written + self.pending_duration() + 2 * newest
     }
 
     /// Bytes of the segment that is being written.
@@ -213,10 +159,12 @@ impl Track {
         Some(newest.dts + i64::from(self.usual.max(1)))
     }
 
-    /// When the newest sample is decoded, if it is not complete.
+    /// The ticks at which a sample is decoded that is to be decoded at `time`: after the newest.
     #[must_use]
-    pub fn newest(&self) -> Option<i64> {
-        self.pending.last().map(|newest| newest.dts)
+    pub fn place(&self, time: MediaTime) -> i64 {
+        let newest = self.pending.last();
+        let after = newest.map_or(i64::MIN, |newest| newest.dts + 1);
+        time.to_ticks(self.timescale()).max(after)
     }
 
     /// Whether a segment was begun and nothing is in it.
@@ -337,6 +285,13 @@ impl Track {
         self.first_shown = self.next_number;
     }
 
+    /// Forgets all complete segments but the newest few, and what they need.
+    pub fn thin(&mut self) {
+        let surplus = self.segments.len().saturating_sub(WINDOW_LEAST);
+        self.segments.drain(..surplus);
+        self.forget();
+    }
+
     fn time(&self, ticks: u64) -> Duration {
         let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(self.timescale());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -408,6 +363,11 @@ impl Track {
         {
             self.segments.pop_front();
         }
+        self.forget();
+    }
+
+    /// Nothing refers any longer to segments that are gone.
+    fn forget(&mut self) {
         if let Some(oldest) = self.segments.front() {
             self.first_shown = self.first_shown.max(oldest.number);
             while self
@@ -543,6 +503,16 @@ mod tests {
     fn of_long_segments_there_are_fewer_but_never_less_than_three() {
         let track = track(video(), 3_000, 600 * 10 + 1, 600);
         assert_eq!(track.shown().count(), WINDOW_LEAST);
+    }
+
+    #[test]
+    fn a_thin_track_has_what_a_player_needs_to_begin() {
+        let mut track = track(video(), 3_000, 60 * 20 + 1, 60);
+        track.thin();
+        let numbers: Vec<_> = track.shown().map(|segment| segment.number).collect();
+        assert_eq!(numbers, [17, 18, 19]);
+        assert_eq!(track.first_shown(), 17);
+        assert!(track.segment(16).is_none() && track.init(0).is_some());
     }
 
     #[test]

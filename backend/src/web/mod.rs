@@ -35,7 +35,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
-use crate::hls::channel::Channels;
+use crate::hls::channels::Channels;
 use crate::limits::{People, Strangers};
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;

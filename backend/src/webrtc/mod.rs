@@ -89,7 +89,7 @@ impl Server {
     ///
     /// # Errors
     /// When a port cannot be bound, a thread not be started, or there is no way to make a certificate.
-    pub fn bind(config: Config) -> io::Result<Arc<Self>> {
+    pub fn bind(config: &Config) -> io::Result<Arc<Self>> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
         let alive = CancellationToken::new();

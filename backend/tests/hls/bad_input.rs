@@ -44,7 +44,7 @@ async fn all_who_wait_are_released_when_the_broadcast_ends() {
     let path = format!("{folder}/video.m3u8");
     let next = media(&server, &path).await.next() + 1;
     let wanted = format!("{path}?_HLS_msn={next}");
-    let waiting = (0..200).map(|_| server.get(&wanted));
+    let waiting = (0..1_000).map(|_| server.get(&wanted));
     let end = async {
         let request = server.request(
             reqwest::Method::DELETE,

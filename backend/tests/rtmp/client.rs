@@ -14,7 +14,7 @@ use golive::rtmp::chunk::writer::{Header, put_message};
 use golive::rtmp::message_type;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{SOON, Server};
 use crate::webrtc_client::{PPS, SPS};
@@ -186,6 +186,8 @@ impl RtmpClient {
             self.picture(now, at == 0).await;
             self.sound(now).await;
         }
+        // Whoever is more than 1.5 s late jumps to the newest keyframe.
+        sleep(Duration::from_millis(50)).await;
     }
 
     /// The next message; `None` once the server has closed the connection.

@@ -6,6 +6,7 @@ mod bad_input;
 mod bridge;
 mod client;
 mod flv;
+mod hls;
 mod open_rooms;
 mod play;
 mod publish;

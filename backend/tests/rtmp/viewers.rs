@@ -1,5 +1,7 @@
 //! One count of viewers, whatever they watch by.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use shared::room::RoomState;
 
@@ -17,7 +19,7 @@ async fn by(server: &Server, protocol: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn viewers_by_webrtc_rtmp_and_flv_are_counted_together() {
+async fn viewers_by_webrtc_hls_rtmp_and_flv_are_counted_together() {
     let server = Server::start().await;
     let made = server.create_room("r").await;
     let mut encoder = RtmpClient::on_air(&server, stream_key(&made)).await;
@@ -43,24 +45,42 @@ async fn viewers_by_webrtc_rtmp_and_flv_are_counted_together() {
     let session = answer.headers()["location"].to_str().unwrap().to_owned();
     browser.accept(answer.text().await.unwrap()).await;
     browser.connected().await;
-    let room = count(3).await;
-    assert_eq!(room.peak_viewers, 3);
-    for protocol in ["rtmp", "flv", "whep"] {
+    count(3).await;
+    let index = format!("/live/{}/index.m3u8", made.room.key);
+    let media = async {
+        for second in 1..4 {
+            encoder.second(1_000 * second).await;
+        }
+    };
+    let (index, ()) = tokio::join!(server.get(&index), media);
+    assert_eq!(index.status(), 200);
+    let room = count(4).await;
+    assert_eq!(room.peak_viewers, 4);
+    for protocol in ["rtmp", "flv", "whep", "hls"] {
         // Other tests run in this process.
         assert!(by(&server, protocol).await >= 1.0, "{protocol}");
     }
 
     drop(flv);
-    count(2).await;
+    count(3).await;
     server
         .request(Method::DELETE, &session)
         .send()
         .await
         .unwrap();
-    count(1).await;
+    count(2).await;
     drop(player);
-    let room = count(0).await;
-    assert_eq!(room.peak_viewers, 3);
+    count(1).await;
+    // Who asks for no more playlists has left.
+    let mut room = server.room(&made).await;
+    for _ in 0..600 {
+        if room.viewers == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        room = server.room(&made).await;
+    }
+    assert_eq!((room.viewers, room.peak_viewers), (0, 4));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::hls::playlist;
-use crate::hls::track::Next;
+use crate::hls::segment::Next;
 use crate::media::access_unit::TrackKind;
 
 /// A file of a presentation.

@@ -1,14 +1,15 @@
 //! A server to be measured.
 
-use std::net::TcpListener;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
 use super::client::Place;
-use super::nginx::Nginx;
+use super::nginx;
 use super::player::Source;
 use crate::Server;
 use crate::load::process::Process;
+use crate::nginx::Nginx;
 use crate::server::FOR_LOAD;
 
 /// A running server with a place to publish to.
@@ -22,6 +23,8 @@ pub struct Contestant {
     pub rtmp: Source,
     /// Where to play by HTTP-FLV, if it can do that.
     pub flv: Option<Source>,
+    /// Where it serves HTTP, if it does.
+    pub http: Option<SocketAddr>,
 }
 
 enum Running {
@@ -55,6 +58,7 @@ impl Contestant {
                 server: server.authority().parse()?,
                 path: format!("/live/{key}.flv"),
             }),
+            http: Some(server.authority().parse()?),
             running: Running::Golive(server),
         })
     }
@@ -64,7 +68,7 @@ impl Contestant {
     /// # Errors
     /// It is installed and does not start.
     pub async fn nginx() -> Result<Option<Self>> {
-        let Some(nginx) = Nginx::start(&free_address()?).await? else {
+        let Some(nginx) = nginx::start().await? else {
             return Ok(None);
         };
         let place = Place {
@@ -77,8 +81,15 @@ impl Contestant {
             publish: place.clone(),
             rtmp: Source::Rtmp(place),
             flv: None,
+            http: None,
             running: Running::Nginx(nginx),
         }))
+    }
+
+    /// The key of the room, or what else a player asks for.
+    #[must_use]
+    pub fn room(&self) -> &str {
+        self.publish.name.split('?').next().unwrap_or_default()
     }
 
     /// Ends it.
@@ -91,8 +102,4 @@ impl Contestant {
             Running::Nginx(nginx) => nginx.stop().await,
         }
     }
-}
-
-fn free_address() -> Result<String> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
