@@ -12,16 +12,18 @@ use web_sys::{MediaStream, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, Rt
 use super::peer::{LinkState, Peer, Waited, broken};
 use super::signaling::{Session, post_offer};
 use crate::api::ApiError;
+use crate::logic::patience::Patience;
 
 /// A running session; dropping it ends it on both sides.
 pub(crate) struct Viewer {
     // Before the peer, so that no track arrives in a closed connection.
     _on_track: EventListener,
-    peer: Peer,
+    peer: Rc<Peer>,
     session: Option<Session>,
     stream: MediaStream,
     /// In the jitter buffer, as of the last question for the delay.
     waited: Rc<Cell<Waited>>,
+    patience: Rc<Cell<Patience>>,
     on_unfit: Rc<dyn Fn()>,
 }
 
@@ -39,7 +41,7 @@ impl Viewer {
         on_link: impl Fn(LinkState) + 'static,
         on_unfit: impl Fn() + 'static,
     ) -> Result<Self, ApiError> {
-        let peer = Peer::new(on_link)?;
+        let peer = Rc::new(Peer::new(on_link)?);
         let stream = MediaStream::new().map_err(|error| broken(&error))?;
         for kind in ["video", "audio"] {
             let init = RtcRtpTransceiverInit::new();
@@ -62,6 +64,7 @@ impl Viewer {
             session: Some(session),
             stream,
             waited: Rc::default(),
+            patience: Rc::default(),
             on_unfit: Rc::new(on_unfit),
         };
         // From here on a failure ends the session, by dropping the viewer.
@@ -75,11 +78,17 @@ impl Viewer {
     }
 
     /// How far behind the server the picture is: the way here, and the wait that evens out how packets
-    /// arrive; in seconds, since the last call.
+    /// arrive; in seconds, since the last call. Where packets get lost that wait becomes longer.
     pub(crate) fn delay(&self) -> impl Future<Output = Option<f64>> + use<> {
         let (asked, waited) = (self.peer.statistics(), Rc::clone(&self.waited));
+        let (peer, patience) = (Rc::downgrade(&self.peer), Rc::clone(&self.patience));
         async move {
             let statistics = asked.await?;
+            let mut known = patience.get();
+            if let (Some(ms), Some(peer)) = (known.look(statistics.nacks), peer.upgrade()) {
+                peer.wait_at_least(ms);
+            }
+            patience.set(known);
             let half_way = statistics.round_trip_seconds? / 2.0;
             let before = waited.replace(statistics.waited);
             Some(half_way + statistics.waited.mean_since(before)?)
