@@ -293,8 +293,7 @@ async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     let server = Server::bind(webrtc::Config {
         listen: tcp::all_there_are(address),
         public_addresses,
-    })
-    .await;
+    });
     server.map_err(|source| StartError::Listen {
         flag: "--webrtc",
         address,

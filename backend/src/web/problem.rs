@@ -103,6 +103,12 @@ pub enum Problem {
     /// 404.
     #[error("There is no such session: it has ended, or is not yours.")]
     NoSuchSession,
+    /// 410.
+    #[error(
+        "The session has ended: too much of the stream was lost on the way. HLS may come through where \
+         WebRTC does not."
+    )]
+    Unfit,
     /// 428.
     #[error("The header 'If-Match' is missing: please send the session's ETag.")]
     PreconditionRequired,
@@ -167,7 +173,7 @@ impl Problem {
             Self::NotAllowed(NotAllowed::TooMany | NotAllowed::ServerFull) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::NotAllowed(NotAllowed::Closed(_)) => StatusCode::GONE,
+            Self::NotAllowed(NotAllowed::Closed(_)) | Self::Unfit => StatusCode::GONE,
             Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NoSuchSession | Self::NoPicture => StatusCode::NOT_FOUND,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,

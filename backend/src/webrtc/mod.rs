@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 pub use self::engine::{Counts, Metrics};
-use self::engine::{Credentials, Engine, Identity, View};
+use self::engine::{Credentials, Engine, Identity, View, start_workers};
 #[doc(hidden)]
 pub use self::engine::{Ear, Lane};
 use self::mux::Mux;
@@ -89,10 +89,17 @@ impl Server {
     ///
     /// # Errors
     /// When a port cannot be bound, a thread not be started, or there is no way to make a certificate.
-    pub async fn bind(config: Config) -> io::Result<Arc<Self>> {
+    pub fn bind(config: Config) -> io::Result<Arc<Self>> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
-        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto)).await?;
+        let alive = CancellationToken::new();
+        let failed = alive.clone().drop_guard();
+        let workers = start_workers(&alive)?;
+        let runtimes: Vec<_> = workers
+            .iter()
+            .map(|worker| worker.runtime.clone())
+            .collect();
+        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto), &runtimes)?;
         let advertised = advertised(mux.local(), &config.public_addresses).into();
         let fingerprint = certificate
             .get_fingerprints(crypto.crypto())
@@ -105,8 +112,8 @@ impl Server {
             certificate: certificate.dtls_certificate.clone(),
             crypto: Arc::clone(&crypto),
         };
-        let alive = CancellationToken::new();
-        let engine = Engine::start(Arc::clone(&mux), identity, &alive)?;
+        let engine = Engine::new(Arc::clone(&mux), workers, identity);
+        failed.disarm();
         let ground = Ground {
             mux,
             crypto,
