@@ -10,6 +10,7 @@ pub mod app_2016;
 pub mod browser;
 pub mod eventually;
 pub mod ffmpeg;
+pub mod lip_sync;
 pub mod load;
 pub mod pages;
 pub mod scenery;

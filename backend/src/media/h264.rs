@@ -1,7 +1,7 @@
 //! H.264 as far as a server has to understand it: NAL units and parameter sets (ITU-T H.264 section 7).
 
 use bytes::{BufMut, Bytes, BytesMut};
-use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::nal::sps::{ChromaFormat, ChromaInfo, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
 
 /// `nal_unit_type` (table 7-1).
@@ -56,6 +56,8 @@ pub struct VideoFormat {
     /// Pictures that may be decoded before one that is shown earlier; more than 0 means B-frames.
     /// `None` where the stream does not say.
     pub reorder_frames: Option<u32>,
+    /// Whether colours have more than 8 bits, or are not in 4:2:0.
+    pub has_rare_colours: bool,
 }
 
 impl VideoFormat {
@@ -65,6 +67,7 @@ impl VideoFormat {
     /// [`InvalidSps`] when the SPS breaks the specification.
     pub fn parse(sps: Bytes, pps: Bytes) -> Result<Self, InvalidSps> {
         let parsed = parse_sps(&sps)?;
+        let has_rare_colours = has_rare_colours(&parsed.chroma_info);
         let (width, height) = parsed.pixel_dimensions().map_err(|error| invalid(&error))?;
         let restrictions = parsed
             .vui_parameters
@@ -78,6 +81,7 @@ impl VideoFormat {
             width,
             height,
             reorder_frames,
+            has_rare_colours,
             sps,
             pps,
         })
@@ -91,6 +95,12 @@ impl VideoFormat {
         let bytes = self.sps.get(1..4).unwrap_or_default();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn has_rare_colours(chroma: &ChromaInfo) -> bool {
+    // Chroma has a depth of its own, even where there is none.
+    let deep = chroma.bit_depth_luma_minus8 > 0 || chroma.bit_depth_chroma_minus8 > 0;
+    deep || chroma.chroma_format != ChromaFormat::YUV420
 }
 
 /// Everything that a sequence parameter set says, given as a NAL unit.
@@ -157,6 +167,16 @@ pub(crate) mod tests {
     pub(crate) const SPS_BASELINE: &[u8] = &[
         0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
     ];
+    /// An SPS of x264: High 4:4:4 Predictive, 640x360, no B-frames.
+    pub(crate) const SPS_444: &[u8] = &[
+        0x67, 0xf4, 0x00, 0x1e, 0x91, 0x96, 0x80, 0xa0, 0x2f, 0xf8, 0x9c, 0x04, 0x40, 0x00, 0x00,
+        0x03, 0x00, 0x40, 0x00, 0x00, 0x0f, 0x03, 0xc5, 0x8b, 0xa8,
+    ];
+    /// An SPS of x264: High 10, 640x360, no B-frames.
+    const SPS_10_BITS: &[u8] = &[
+        0x67, 0x6e, 0x00, 0x1e, 0xa6, 0xcb, 0x40, 0x50, 0x17, 0xfc, 0xb8, 0x08, 0x80, 0x00, 0x00,
+        0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x07, 0x8b, 0x17, 0x50,
+    ];
     pub(crate) const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
 
     fn parse(sps: &'static [u8]) -> Result<VideoFormat, InvalidSps> {
@@ -176,6 +196,13 @@ pub(crate) mod tests {
         let format = parse(SPS_BASELINE).unwrap();
         assert_eq!(format.profile_level_id(), "42c01f");
         assert_eq!(format.reorder_frames, Some(0));
+    }
+
+    #[test]
+    fn only_eight_bits_in_420_are_common_colours() {
+        let rare = |sps| parse(sps).unwrap().has_rare_colours;
+        assert!(!rare(SPS_BASELINE) && !rare(SPS_HIGH_720P));
+        assert!(rare(SPS_444) && rare(SPS_10_BITS));
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl Room {
             created_at: unix_millis(),
             started_at: None,
             ingest: None,
+            webrtc: true,
         }));
         Self {
             key: new.key,
@@ -359,6 +360,7 @@ impl Room {
         let (publication, entrance) = state.lifecycle.publish()?;
         self.publish_state(&mut state, |view| {
             view.ingest = Some(ingest);
+            view.webrtc = self.suits_webrtc().unwrap_or(view.webrtc);
             if entrance == Entrance::Begins {
                 view.started_at = Some(unix_millis());
             }
@@ -380,9 +382,22 @@ impl Room {
         self.advance(Lifecycle::close);
     }
 
-    /// Time passes: the grace time of a lost publisher may be over.
+    /// Time passes: the grace time of a lost publisher may be over, and the picture another.
     pub(super) fn tick(&self, now: Instant) {
         self.advance(|lifecycle| lifecycle.tick(now));
+        if let Some(webrtc) = self.suits_webrtc() {
+            self.view
+                .send_if_modified(|view| std::mem::replace(&mut view.webrtc, webrtc) != webrtc);
+        }
+    }
+
+    /// Whether WebRTC can carry what is broadcast now. A picture that has not come yet is expected to be as
+    /// the last: whoever was lost comes back with the same encoder.
+    fn suits_webrtc(&self) -> Option<bool> {
+        let formats = self.stage.formats();
+        let formats = formats.borrow();
+        let video = formats.video.as_ref();
+        video.map(|_| formats.obstacle().is_none())
     }
 
     /// How long it has been in this state.

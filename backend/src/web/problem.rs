@@ -163,7 +163,7 @@ impl Problem {
             | Self::Draining
             | Self::Offer(OfferError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
-            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
+            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::Unshowable(_)) => {
                 StatusCode::NOT_ACCEPTABLE
             }
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -191,7 +191,8 @@ impl Problem {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
             Self::Full(_)
             | Self::NotAllowed(NotAllowed::TooMany)
-            | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
+            // The broadcaster may change a setting.
+            | Self::Offer(OfferError::Busy | OfferError::Unshowable(_)) => Some(Duration::from_secs(5)),
             Self::NotKept(_) | Self::Draining => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),

@@ -93,9 +93,9 @@ async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Sea
     let _viewer = seat.watching();
     tokio::select! {
         end = session.ended() => match end {
-            End::BFrames => tracing::info!(
+            End::Unshowable(obstacle) => tracing::info!(
                 room = %room.key(), %peer,
-                "a viewer's session ends: the room sends B-frames now, which browsers cannot show"
+                "a viewer's session ends, because {obstacle}"
             ),
             End::Unfit => place.is_unfit(),
             end => tracing::debug!(room = %room.key(), %peer, ?end, "a viewer's session ends"),

@@ -118,6 +118,6 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         Some(End::Closed) => on_air.stop(),
         Some(End::TakenOver) => on_air.hand_over(),
         // Whoever has the new stream key may resume.
-        Some(End::Lost | End::Unfit | End::BFrames) | None => drop(on_air),
+        Some(End::Lost | End::Unfit | End::Unshowable(_)) | None => drop(on_air),
     }
 }

@@ -163,6 +163,7 @@ mod tests {
             width: 1,
             height: 1,
             reorder_frames: None,
+            has_rare_colours: false,
         };
         let offer = Offer::parse(&sdp).unwrap();
         ViewerCodecs::choose(&offer, Some(&video))

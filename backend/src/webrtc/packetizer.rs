@@ -90,6 +90,7 @@ mod tests {
             width: 16,
             height: 16,
             reorder_frames: None,
+            has_rare_colours: false,
         };
         Format::Video(Arc::new(video))
     }

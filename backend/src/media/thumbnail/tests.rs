@@ -35,6 +35,7 @@ fn unit(sps: &[u8], nals: &[&[u8]]) -> AccessUnit {
             width: 96,
             height: 54,
             reorder_frames: None,
+            has_rare_colours: false,
         })),
         dts: MediaTime::ZERO,
         pts: MediaTime::ZERO,

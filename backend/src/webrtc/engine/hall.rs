@@ -411,8 +411,10 @@ impl Member {
     /// Whether the room has become what this session cannot show.
     fn outgrown(&self, formats: &Formats) -> Option<End> {
         let missing = self.missing;
-        if self.viewer.has_video() && formats.b_frames {
-            return Some(End::BFrames);
+        if let Some(obstacle) = formats.obstacle()
+            && self.viewer.has_video()
+        {
+            return Some(End::Unshowable(obstacle));
         }
         let appears = (missing.video && formats.video.is_some())
             || (missing.audio && formats.audio.is_some());

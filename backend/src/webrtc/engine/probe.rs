@@ -186,6 +186,7 @@ fn picture(first: u64, size: usize) -> RtpUnit {
         width: 16,
         height: 16,
         reorder_frames: None,
+        has_rare_colours: false,
     };
     let unit = AccessUnit {
         epoch: Epoch(1),

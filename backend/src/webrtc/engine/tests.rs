@@ -322,6 +322,7 @@ fn rtp(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit 
         width: 16,
         height: 16,
         reorder_frames: None,
+        has_rare_colours: false,
     };
     let unit = AccessUnit {
         epoch: Epoch(1),
