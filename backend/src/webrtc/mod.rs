@@ -90,6 +90,10 @@ impl Server {
     /// # Errors
     /// When a port cannot be bound, a thread not be started, or there is no way to make a certificate.
     pub fn bind(config: Config) -> io::Result<Arc<Self>> {
+        let Config {
+            listen,
+            public_addresses,
+        } = config;
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
         let alive = CancellationToken::new();
@@ -99,8 +103,8 @@ impl Server {
             .iter()
             .map(|worker| worker.runtime.clone())
             .collect();
-        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto), &runtimes)?;
-        let advertised = advertised(mux.local(), &config.public_addresses).into();
+        let (mux, tasks) = Mux::bind(listen, Arc::clone(&crypto), &runtimes)?;
+        let advertised = advertised(mux.local(), &public_addresses).into();
         let fingerprint = certificate
             .get_fingerprints(crypto.crypto())
             .ok()
