@@ -43,3 +43,19 @@ async fn the_studio_says_why_an_encoder_was_cut_off() -> Result<()> {
     encoder.ended().await?;
     server.stop().await
 }
+
+#[tokio::test]
+async fn a_browser_that_cannot_is_cut_off_and_does_not_come_back_by_itself() -> Result<()> {
+    // Less than any browser makes of a picture.
+    let server = Server::start_with(&["--max-bitrate", "20"]).await?;
+    let host = Browser::start().await?;
+    let studio = StudioPage::open(&host, &server).await?;
+    studio.go_live("Less than nothing").await?;
+    host.state("studio", "error", LONG).await?;
+    studio
+        .says("error", "and this server takes 20: please set a lower")
+        .await?;
+    let sessions = host.js("return window.e2e.peers.length;", vec![]).await?;
+    ensure!(sessions == 1, "the browser published {sessions} times");
+    server.stop().await
+}

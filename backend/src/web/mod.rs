@@ -118,7 +118,7 @@ impl Web {
             )
             .merge(refuse_other_methods(page::routes()))
             .layer(from_fn_with_state(self, flv::intercept))
-            .fallback(async || Problem::NoSuchPage)
+            .fallback(page::nothing_here)
             .layer(DefaultBodyLimit::max(people.body_bytes))
             .layer(from_fn_with_state(people.request, strangers::in_time))
             .layer(from_fn(security::headers))
