@@ -5,6 +5,7 @@
 //! [`Server::stop`]; one that is left behind by a failed test prints its log. Only one test of a test
 //! program runs at a time, because browsers that encode and decode video want the whole machine.
 
+pub mod accessibility;
 pub mod app_2016;
 pub mod browser;
 pub mod eventually;

@@ -144,3 +144,17 @@ async fn lost_packets_do_not_freeze_the_picture() -> Result<()> {
     ensure!(freezes <= 2.0, "{freezes} freezes in {SOON:?}");
     server.stop().await
 }
+
+#[tokio::test]
+async fn a_viewer_whose_path_loses_too_much_goes_on_by_hls() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, viewer) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    let key = studio.go_live("Hopeless network").await?;
+    let watch = WatchPage::watch(&viewer, &server, &key).await?;
+    watch.comes_by("WebRTC").await?;
+    viewer.lose_packets(50).await?;
+    watch.comes_by("HLS").await?;
+    watch.plays_from_segments(30.0).await?;
+    server.stop().await
+}

@@ -174,6 +174,7 @@ fn bench(sh: &Shell) -> Result<()> {
         &["load-whep", "--", "--churn", "3"],
         &["load-rtmp", "--", "--slow", "20"],
         &["load-social"],
+        &["load-social", "--", "--kept"],
     ] {
         cmd!(sh, "cargo run --release --package e2e --bin {load...}").run()?;
     }

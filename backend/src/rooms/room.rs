@@ -32,6 +32,8 @@ pub struct Room {
     /// What everybody may know, but for the likes.
     view: Arc<watch::Sender<View>>,
     likes: watch::Sender<u64>,
+    /// What its host was told last.
+    notices: watch::Sender<String>,
     state: Mutex<State>,
     /// Counts the stream keys, so that a publisher notices that its key is void.
     key_version: watch::Sender<u64>,
@@ -102,6 +104,7 @@ impl Room {
             viewers: Viewers::new(Arc::clone(&view), new.viewers_everywhere, new.viewers),
             view,
             likes: watch::Sender::new(0),
+            notices: watch::Sender::default(),
             state: Mutex::new(State {
                 lifecycle: Lifecycle::new(new.grace),
                 stream_key: new.stream_key,
@@ -244,6 +247,18 @@ impl Room {
         self.likes.send_modify(|likes| *likes += u64::from(count));
     }
 
+    /// Sentences for its host.
+    #[must_use]
+    pub fn notices(&self) -> watch::Receiver<String> {
+        self.notices.subscribe()
+    }
+
+    /// Tells its host why a publisher was cut off.
+    pub fn tell_cut_off(&self, why: &dyn fmt::Display) {
+        let notice = format!("The broadcast was cut off, because {why}.");
+        self.notices.send_replace(notice);
+    }
+
     /// Gives it another title, which has been checked.
     pub fn rename(&self, title: &str) {
         self.view
@@ -292,7 +307,8 @@ impl Room {
     }
 
     /// What a publisher may send, in bits a second, if there is a limit.
-    pub(super) const fn bitrate(&self) -> Option<u64> {
+    #[must_use]
+    pub const fn bitrate(&self) -> Option<u64> {
         self.bitrate
     }
 

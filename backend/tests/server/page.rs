@@ -46,9 +46,3 @@ async fn a_missing_file_is_no_page() {
         refused(server.get(path).await, 404).await;
     }
 }
-
-#[tokio::test]
-async fn health_is_told() {
-    let server = Server::start().await;
-    assert_eq!(server.get("/healthz").await.text().await.unwrap(), "ok");
-}

@@ -29,7 +29,7 @@ async fn server() -> Arc<Server> {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_addresses: Vec::new(),
     };
-    Server::bind(config).await.unwrap()
+    Server::bind(config).unwrap()
 }
 
 /// Everything that is published, from the first keyframe on.

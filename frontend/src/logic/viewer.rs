@@ -66,6 +66,8 @@ pub enum Event {
     PeerLost,
     /// Nothing of the session's media came through.
     Blocked,
+    /// Too much of the media of a session that is over was lost on the way, says the server.
+    Unfit,
     /// This browser cannot play what comes on the present path; a sentence.
     Impossible(String),
     /// The session has brought frames for a while.
@@ -157,6 +159,8 @@ impl Viewer {
             Event::Unreachable => self.try_again(0, random),
             Event::PeerLost => self.lost(random),
             Event::Blocked if self.paths.blocked() => vec![Command::Disconnect, self.connect()],
+            Event::Unfit if self.paths.blocked() => vec![Command::Disconnect, self.connect()],
+            Event::Unfit => Vec::new(),
             Event::Blocked => self.lost(random),
             Event::Impossible(detail) => {
                 if self.paths.blocked() {
@@ -607,6 +611,21 @@ mod tests {
         assert_eq!(
             viewer.handle(Event::Blocked, 0.0),
             [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+    }
+
+    #[test]
+    fn a_path_that_the_server_found_unfit_is_left_at_once() {
+        let mut viewer = watching();
+        viewer.handle(Event::PeerLost, 0.0);
+        assert_eq!(
+            viewer.handle(Event::Unfit, 0.0),
+            [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+        assert_eq!(
+            viewer.handle(Event::Unfit, 0.0),
+            [],
+            "nothing is left to do"
         );
     }
 

@@ -22,16 +22,22 @@ pub(crate) struct Viewer {
     stream: MediaStream,
     /// In the jitter buffer, as of the last question for the delay.
     waited: Rc<Cell<Waited>>,
+    on_unfit: Rc<dyn Fn()>,
 }
 
+/// To a session that the server has ended as its path did not carry the stream.
+const GONE: u16 = 410;
+
 impl Viewer {
-    /// Asks for the room's picture and sound.
+    /// Asks for the room's picture and sound. `on_unfit` is told after the session, once it turns out that
+    /// the server ended it as too much was lost on the way.
     ///
     /// # Errors
     /// The server's refusal.
     pub(crate) async fn start(
         key: &RoomKey,
         on_link: impl Fn(LinkState) + 'static,
+        on_unfit: impl Fn() + 'static,
     ) -> Result<Self, ApiError> {
         let peer = Peer::new(on_link)?;
         let stream = MediaStream::new().map_err(|error| broken(&error))?;
@@ -56,6 +62,7 @@ impl Viewer {
             session: Some(session),
             stream,
             waited: Rc::default(),
+            on_unfit: Rc::new(on_unfit),
         };
         // From here on a failure ends the session, by dropping the viewer.
         viewer.peer.accept(&answer).await?;
@@ -88,7 +95,12 @@ impl Viewer {
 impl Drop for Viewer {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            spawn_local(session.delete());
+            let (deleted, on_unfit) = (session.delete(), Rc::clone(&self.on_unfit));
+            spawn_local(async move {
+                if deleted.await == Some(GONE) {
+                    on_unfit();
+                }
+            });
         }
     }
 }
