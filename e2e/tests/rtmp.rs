@@ -285,8 +285,9 @@ async fn colours_that_browsers_do_not_decode_are_refused_and_the_host_learns_wha
     server.stop().await
 }
 
-/// Sound that is so late or early is noticed, in seconds.
-const MOST_APART: f64 = 0.040;
+/// Most that picture and sound may be apart, in seconds. 20 to 30 ms of it are Chromium's: it dates the
+/// beginning of a packet of sound by when the packet is sent. On a busy machine that is later still.
+const MOST_APART: f64 = 0.060;
 
 #[tokio::test]
 async fn picture_and_sound_of_a_browser_stay_together_over_the_bridge() -> Result<()> {

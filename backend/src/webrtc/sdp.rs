@@ -394,7 +394,7 @@ pub(super) mod tests {
 
     fn formats() -> Formats {
         let sps = Bytes::from_static(&[0x67, 0x64, 0x00, 0x1f]);
-        let pps = Bytes::from_static(&[0x68]);
+        let pps = vec![Bytes::from_static(&[0x68])];
         let video = VideoFormat {
             sps,
             pps,

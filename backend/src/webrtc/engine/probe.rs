@@ -182,7 +182,7 @@ fn picture(first: u64, size: usize) -> RtpUnit {
     put_nal(&mut data, &vec![0x41; size]);
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
-        pps: Bytes::from_static(&[0x68]),
+        pps: vec![Bytes::from_static(&[0x68])],
         width: 16,
         height: 16,
         reorder_frames: None,
