@@ -29,8 +29,8 @@ pub(super) enum Diet {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quality {
     diet: Diet,
-    /// Since when the reports have spoken for a change without a break.
-    since: Option<Instant>,
+    /// What the reports have spoken for without a break, and since when.
+    wanted: Option<(Diet, Instant)>,
     /// A picture was held back: those after it cannot be decoded, up to the next keyframe.
     broken: bool,
     /// When a keyframe was asked for last.
@@ -46,10 +46,10 @@ impl Quality {
             Diet::Keyframes if lost < BEARABLE => Diet::Full,
             same => same,
         };
-        if wanted == self.diet {
-            self.since = None;
-        } else if now.saturating_duration_since(*self.since.get_or_insert(now)) >= PATIENCE {
-            (self.diet, self.since) = (wanted, None);
+        let since = self.wanted.filter(|&(diet, _)| diet == wanted);
+        let (_, since) = *self.wanted.insert(since.unwrap_or((wanted, now)));
+        if now.saturating_duration_since(since) >= PATIENCE {
+            (self.diet, self.wanted) = (wanted, None);
         }
         self.diet
     }
@@ -123,6 +123,15 @@ mod tests {
         assert_eq!(after(&mut quality, later, &[0.1; 9]), Diet::Keyframes);
         let later = now + Duration::from_secs(20);
         assert_eq!(after(&mut quality, later, &[0.01; 5]), Diet::Full);
+    }
+
+    #[test]
+    fn reports_that_contradict_each_other_change_nothing() {
+        let (mut quality, now) = (Quality::default(), Instant::now());
+        after(&mut quality, now, &[0.3; 5]);
+        let later = now + Duration::from_secs(5);
+        let losses = [0.3, 0.3, 0.0, 0.3, 0.3, 0.0, 0.3, 0.3];
+        assert_eq!(after(&mut quality, later, &losses), Diet::Keyframes);
     }
 
     #[test]

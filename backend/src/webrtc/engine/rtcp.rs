@@ -24,6 +24,8 @@ pub(super) enum Feedback {
         ssrc: u32,
         /// In 256ths, since the report before.
         fraction_lost: u8,
+        /// Sequence number of the newest packet that arrived, with its rollovers.
+        newest: u32,
         /// Which of our sender reports was the last to arrive; 0 if none did.
         last_report: u32,
         /// How long ago that was, in 65,536ths of a second.
@@ -69,10 +71,11 @@ pub(super) fn read(compound: &[u8], mut take: impl FnMut(Feedback)) {
 fn read_blocks(blocks: Option<&[u8]>, count: u8, take: &mut impl FnMut(Feedback)) {
     let blocks = blocks.unwrap_or_default().chunks_exact(BLOCK);
     for block in blocks.take(usize::from(count)) {
-        let [ssrc, lost, _, _, last_report, delay] = words(block);
+        let [ssrc, lost, newest, _, last_report, delay] = words(block);
         take(Feedback::Report {
             ssrc,
             fraction_lost: lost.to_be_bytes()[0],
+            newest,
             last_report,
             delay,
         });
@@ -194,6 +197,7 @@ mod tests {
         let report = Feedback::Report {
             ssrc: 0x1000,
             fraction_lost: 64,
+            newest: 9,
             last_report: 0x0102_0304,
             delay: 0x1_0000,
         };

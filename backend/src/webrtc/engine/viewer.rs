@@ -73,6 +73,8 @@ pub(super) struct Viewer {
     audio: Option<Track>,
     clock: NtpClock,
     quality: Quality,
+    /// What the last report says was the newest packet that arrived.
+    newest: Option<u32>,
     report_due: Instant,
     /// Packets to send again: the room's number and the viewer's.
     missing: Vec<(u64, u64)>,
@@ -111,6 +113,7 @@ impl Viewer {
             audio,
             clock,
             quality: Quality::default(),
+            newest: None,
             report_due: now,
             missing: Vec::new(),
             credit: RETRANSMISSIONS,
@@ -305,6 +308,7 @@ impl Viewer {
             Feedback::Report {
                 ssrc,
                 fraction_lost,
+                newest,
                 last_report,
                 delay,
             } => {
@@ -315,7 +319,9 @@ impl Viewer {
                 let lost = f32::from(fraction_lost) / 256.0;
                 let round_trip = rtcp::round_trip(self.clock.ntp(now), last_report, delay);
                 tell(Event::Reported(Report { lost, round_trip }));
-                if self.quality.report(now, lost) == Diet::Nothing {
+                // A report about nothing new says nothing of the path.
+                let is_new = self.newest.replace(newest) != Some(newest);
+                if is_new && self.quality.report(now, lost) == Diet::Nothing {
                     tell(Event::Hopeless);
                 }
             }
