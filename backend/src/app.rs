@@ -9,7 +9,7 @@ use shared::events::{Restarting, to_client};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Switch, UnknownAddress};
@@ -48,6 +48,10 @@ pub struct App {
     sessions: Arc<Sessions>,
     out: Broadcast,
     sockets: SocketIo,
+    /// Cancelled when nobody new should come any more.
+    draining: CancellationToken,
+    /// For how long it goes on so.
+    drain: Duration,
     stopping: CancellationToken,
     tasks: JoinSet<()>,
     data: Data,
@@ -95,7 +99,8 @@ impl App {
         let (rtmp_listener, rtmp) = listen("--rtmp", config.rtmp)?;
         let webrtc = serve_webrtc(&config).await?;
         let legacy = config.legacy == Switch::On;
-        let socket_server = SocketServer::new(legacy);
+        let people = config.strangers.people();
+        let socket_server = SocketServer::new(legacy, people);
         let out = socket_server.broadcast();
         let hls = Arc::<Channels>::default();
         let rooms = Registry::new(config.limits(), {
@@ -106,11 +111,12 @@ impl App {
                 tokio::spawn(Arc::clone(&hls).follow(room));
             }
         });
-        let rooms = Arc::new(rooms.kept_by(store.journal, store.rooms));
+        let rooms = Arc::new(rooms.kept_by(store.journal.clone(), store.rooms));
         let strangers = Arc::new(config.strangers.strangers());
         let (socket_routes, sockets) =
             socket_server.serve(Arc::clone(&rooms), Arc::clone(&strangers));
         let sessions = Arc::<Sessions>::default();
+        let draining = CancellationToken::new();
         let web = Web {
             rooms: Arc::clone(&rooms),
             webrtc: Arc::clone(&webrtc),
@@ -118,7 +124,10 @@ impl App {
             hls,
             easel: Arc::default(),
             sessions: Arc::clone(&sessions),
+            journal: store.journal,
+            draining: draining.clone(),
             strangers: Arc::clone(&strangers),
+            people,
             origins: Origins::new(&config.allowed_origins, config.public_url.as_deref()),
             create_token: config.create_token,
             public_url: config.public_url,
@@ -141,6 +150,7 @@ impl App {
                     config.strangers.max_rtmp_connections_per_address,
                 ),
                 strangers,
+                people.silence,
             )
             .serve(rtmp_listener, stopping.clone()),
         );
@@ -167,6 +177,8 @@ impl App {
             sessions,
             out,
             sockets,
+            draining,
+            drain: Duration::from_secs(config.drain_seconds.into()),
             stopping,
             tasks,
             data: config.data,
@@ -210,8 +222,14 @@ impl App {
         &self.data
     }
 
-    /// Keeps the rooms for the next start and ends every connection; answers what is being asked.
+    /// Goes on for as long as it is to drain, telling load balancers so; then keeps the rooms for the next
+    /// start and ends every connection; answers what is being asked.
     pub async fn stop(mut self) {
+        self.draining.cancel();
+        if !self.drain.is_zero() {
+            tracing::info!("serving for {} s more", self.drain.as_secs());
+            sleep(self.drain).await;
+        }
         let notice = RESTARTING.to_owned();
         self.out
             .everybody(to_client::RESTARTING, &Restarting { notice });
@@ -275,11 +293,10 @@ fn listen(
 async fn serve_webrtc(config: &Config) -> Result<Arc<Server>, StartError> {
     let public_addresses = config.resolve_public_addresses().await?;
     let address = config.webrtc;
-    let server = Server::bind(webrtc::Config {
+    let server = Server::bind(&webrtc::Config {
         listen: tcp::all_there_are(address),
         public_addresses,
-    })
-    .await;
+    });
     server.map_err(|source| StartError::Listen {
         flag: "--webrtc",
         address,

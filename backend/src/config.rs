@@ -94,6 +94,16 @@ pub struct Config {
     )]
     pub grace_seconds: u32,
 
+    /// How long to go on serving after the signal to stop, while /healthz answers 503: time for a load
+    /// balancer to notice
+    #[arg(
+        long,
+        env = "GOLIVE_DRAIN_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 0
+    )]
+    pub drain_seconds: u32,
+
     /// Most rooms
     #[arg(
         long,
@@ -157,7 +167,7 @@ pub struct Config {
     #[command(flatten)]
     pub strangers: LimitFlags,
 
-    /// What to log: a level, or levels per part (`info,golive::web=debug`)
+    /// What to log: a level, or levels per part (`info,golive::web=debug`); libraries say no more than debug
     #[arg(
         long,
         env = "GOLIVE_LOG",

@@ -7,6 +7,7 @@ pub mod flv;
 pub mod greeting;
 pub mod hls;
 pub mod limits;
+pub mod log;
 pub mod media;
 mod metrics;
 mod names;

@@ -7,9 +7,12 @@ use clap::Parser;
 use golive::app::App;
 use golive::config::Config;
 use golive::greeting::{greet, invite};
+use golive::log;
 use golive::tls::flags::Mode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Gives back what viewers that left had in use, which the C library's allocator keeps.
 #[global_allocator]
@@ -18,12 +21,11 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::parse();
-    match EnvFilter::try_new(&config.log) {
+    match log::filter(&config.log) {
         Ok(filter) => {
-            let colours = stdout().is_terminal();
-            tracing_subscriber::fmt()
-                .with_env_filter(filter)
-                .with_ansi(colours)
+            let lines = tracing_subscriber::fmt::layer().with_ansi(stdout().is_terminal());
+            tracing_subscriber::registry()
+                .with(lines.with_filter(filter))
                 .init();
         }
         Err(error) => {

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
 
 /// A label and its value, of which there are few.
 pub(crate) type Label = (&'static str, &'static str);
@@ -40,6 +41,12 @@ pub(crate) struct Metrics {
     pub(crate) sockets: Gauge,
     /// Events that sockets sent, by name.
     pub(crate) events: Family<[Label; 1], Counter>,
+    /// Changes that were written to the store.
+    pub(crate) store_changes: Counter,
+    /// Batches of changes that could not be written.
+    pub(crate) store_failures: Counter,
+    /// How long it takes to write a batch, in seconds.
+    pub(crate) store_commits: Histogram,
 }
 
 /// Bytes on one port.
@@ -80,8 +87,16 @@ impl Metrics {
             requests: Family::default(),
             sockets: Gauge::default(),
             events: Family::default(),
+            store_changes: Counter::default(),
+            store_failures: Counter::default(),
+            // Half a millisecond to sixteen seconds.
+            store_commits: Histogram::new(exponential_buckets(0.0005, 2.0, 16)),
             registry: Registry::default(),
         };
+        for protocol in ["whep", "hls", "rtmp", "flv"] {
+            // There from the start, so that a graph begins at nobody.
+            drop(metrics.viewers.get_or_create(&[("protocol", protocol)]));
+        }
         for (name, help, counter) in [
             (
                 "pictures_dropped",
@@ -103,6 +118,16 @@ impl Metrics {
                 "Keyframes that publishers were asked for",
                 &metrics.keyframes_asked,
             ),
+            (
+                "store_changes",
+                "Changes that were written to the store",
+                &metrics.store_changes,
+            ),
+            (
+                "store_failures",
+                "Batches that could not be written to the store",
+                &metrics.store_failures,
+            ),
         ] {
             registry.register(name, help, counter.clone());
         }
@@ -113,6 +138,12 @@ impl Metrics {
             "socket_events",
             "Events that sockets sent",
             metrics.events.clone(),
+        );
+        registry.register_with_unit(
+            "store_commit",
+            "How long it takes to write a batch of changes",
+            Unit::Seconds,
+            metrics.store_commits.clone(),
         );
         Self {
             registry,

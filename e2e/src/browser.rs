@@ -66,6 +66,13 @@ impl Browser {
         .await
     }
 
+    /// As [`Browser::start`]; camera and microphone are a clock, for [`lip_sync`](crate::lip_sync).
+    pub async fn with_clock() -> Result<Self> {
+        let browser = Self::start_with(&["--autoplay-policy=no-user-gesture-required"]).await?;
+        browser.before_load(include_str!("clock_camera.js")).await?;
+        Ok(browser)
+    }
+
     /// As [`Browser::start`]; it clicks warnings about certificates away, and finds this machine as `name`.
     pub async fn trusting(name: &str) -> Result<Self> {
         let rule = format!("--host-resolver-rules=MAP {name} 127.0.0.1");

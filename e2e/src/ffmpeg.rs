@@ -1,13 +1,15 @@
 //! Real ffmpeg, publishing what it makes up and playing what a room has.
 
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout};
 
 use crate::{LONG, SOON};
 
@@ -85,6 +87,45 @@ impl Push {
         let status = timeout(SOON, self.process.wait()).await;
         status.context("ffmpeg does not stop")??;
         Ok(())
+    }
+}
+
+/// An encoder that connects again whenever its connection breaks, as OBS does. Stops when dropped.
+pub struct Tenacious {
+    attempts: Arc<AtomicU32>,
+    _task: JoinSet<()>,
+}
+
+impl Tenacious {
+    /// Between two attempts.
+    const PAUSE: Duration = Duration::from_secs(1);
+
+    /// Publishes what browsers can show, for as long as it lives.
+    #[must_use]
+    pub fn publishing(url: &str) -> Self {
+        let attempts = Arc::<AtomicU32>::default();
+        let mut task = JoinSet::new();
+        let (url, counted) = (url.to_owned(), Arc::clone(&attempts));
+        task.spawn(async move {
+            loop {
+                counted.fetch_add(1, Ordering::Relaxed);
+                if let Ok(mut push) = Push::ordinary(&url) {
+                    // However it ended, it begins anew.
+                    let _ = push.process.wait().await;
+                }
+                sleep(Self::PAUSE).await;
+            }
+        });
+        Self {
+            attempts,
+            _task: task,
+        }
+    }
+
+    /// How often it has connected, or tried to.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts.load(Ordering::Relaxed)
     }
 }
 

@@ -5,12 +5,14 @@
 //! [`Server::stop`]; one that is left behind by a failed test prints its log. Only one test of a test
 //! program runs at a time, because browsers that encode and decode video want the whole machine.
 
+pub mod accessibility;
 pub mod app_2016;
 pub mod browser;
 pub mod clock;
 pub mod eventually;
 pub mod ffmpeg;
 pub mod hls_parser;
+pub mod lip_sync;
 pub mod load;
 pub mod nginx;
 pub mod pages;

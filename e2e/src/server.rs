@@ -85,6 +85,13 @@ impl Server {
         self.answers().await
     }
 
+    /// Kills the server as a power failure would, and starts it again as it was.
+    pub async fn crash(&mut self) -> Result<()> {
+        self.process.kill().await?;
+        self.process = spawn(&self.arguments, &self.log)?;
+        self.answers().await
+    }
+
     async fn answers(&mut self) -> Result<()> {
         eventually("the server answers", LONG, async || {
             if let Some(status) = self.process.try_wait()? {

@@ -36,6 +36,9 @@ async fn whoever_opens_the_hosts_link_runs_the_broadcast_too() -> Result<()> {
     let stranger = Browser::start().await?;
     stranger.open(&link).await?;
     stranger.state("studio", "error", SOON).await?;
+    StudioPage::here(&stranger)
+        .says("stale-link", "please make a new one")
+        .await?;
 
     second.end().await?;
     host.state("studio", "ended", LONG).await?;

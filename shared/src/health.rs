@@ -95,6 +95,8 @@ pub enum AdviceCode {
     NoPicture,
     /// There are B-frames.
     BFrames,
+    /// Colours have more than 8 bits, or are not in 4:2:0.
+    Colours,
     /// Many pictures are lost on the way.
     Dropped,
     /// Keyframes are rare: who joins waits long for a picture.
@@ -114,7 +116,7 @@ impl AdviceCode {
     #[must_use]
     pub const fn verdict(self) -> Verdict {
         match self {
-            Self::Stalled | Self::NoPicture | Self::BFrames => Verdict::Bad,
+            Self::Stalled | Self::NoPicture | Self::BFrames | Self::Colours => Verdict::Bad,
             _ => Verdict::Warning,
         }
     }
@@ -219,6 +221,7 @@ mod tests {
         let codes = [
             AdviceCode::Stalled,
             AdviceCode::NoPicture,
+            AdviceCode::Colours,
             AdviceCode::Dropped,
             AdviceCode::KeyframeInterval,
             AdviceCode::NoSound,
@@ -229,6 +232,7 @@ mod tests {
         let names = json!([
             "stalled",
             "no_picture",
+            "colours",
             "dropped",
             "keyframe_interval",
             "no_sound",

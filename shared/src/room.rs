@@ -109,6 +109,13 @@ pub struct Room {
     pub started_at: Option<UnixMillis>,
     /// How its media arrives now.
     pub ingest: Option<Ingest>,
+    /// Whether WebRTC can carry what it broadcasts to browsers. Where it cannot, HLS may.
+    #[serde(default = "usually")]
+    pub webrtc: bool,
+}
+
+const fn usually() -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -129,12 +136,13 @@ mod tests {
             created_at: 1_700_000_000_000,
             started_at: Some(1_700_000_001_000),
             ingest: Some(Ingest::Whip),
+            webrtc: true,
         };
         let wire = json!({
             "key": "abc", "title": "Cooking", "state": "live",
             "viewers": 3, "peak_viewers": 7, "likes": 41,
             "created_at": 1_700_000_000_000_u64, "started_at": 1_700_000_001_000_u64,
-            "ingest": "whip",
+            "ingest": "whip", "webrtc": true,
         });
         assert_eq!(serde_json::to_value(&room).unwrap(), wire);
         assert_eq!(serde_json::from_value::<Room>(wire).unwrap(), room);

@@ -175,6 +175,7 @@ fn bench(sh: &Shell) -> Result<()> {
         &["load-rtmp", "--", "--slow", "20"],
         &["load-hls"],
         &["load-social"],
+        &["load-social", "--", "--kept"],
     ] {
         cmd!(sh, "cargo run --release --package e2e --bin {load...}").run()?;
     }

@@ -43,8 +43,9 @@ impl Body {
     #[must_use]
     pub fn with_parameter_sets(unit: &AccessUnit, format: &VideoFormat) -> Self {
         let mut data = BytesMut::new();
-        put_nal(&mut data, &format.sps);
-        put_nal(&mut data, &format.pps);
+        for set in format.parameter_sets() {
+            put_nal(&mut data, set);
+        }
         data.extend_from_slice(&unit.data);
         Self::of_picture(unit, data.freeze())
     }

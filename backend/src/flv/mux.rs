@@ -2,13 +2,18 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
+use super::body::Body;
 use super::file;
 use super::sequence::{Sequencer, Timed};
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::feed::Muxer;
 use crate::media::stage::Formats;
+
+/// Data up to this size is copied behind its header, in bytes: that costs less than a piece more to send.
+/// A player that is stuck holds such a copy, so it is not much.
+const COPIED: usize = 16 * 1024;
 
 /// Tags that are sent together. Their data is the access units', not a copy of it.
 #[derive(Debug, Default)]
@@ -74,17 +79,18 @@ impl Player {
         self.put(opening.0.iter().map(|tag| (at, tag)), out);
     }
 
-    /// Gives tags as bytes: their data is shared, only the headers are the player's own.
+    /// Gives tags as bytes: only the headers are the player's own, and what is small.
     pub fn write(&self, tags: &Tags, out: &mut VecDeque<Bytes>) {
         self.put(tags.0.iter().map(|tag| (tag.timestamp, tag)), out);
     }
 
     fn put<'a>(
         &self,
-        tags: impl ExactSizeIterator<Item = (u32, &'a Timed)>,
+        tags: impl Iterator<Item = (u32, &'a Timed)> + Clone,
         out: &mut VecDeque<Bytes>,
     ) {
-        let mut headers = BytesMut::with_capacity(tags.len() * file::TAG_OVERHEAD);
+        let own = |(_, tag): (u32, &Timed)| file::TAG_OVERHEAD + copied(&tag.body).len();
+        let mut own = BytesMut::with_capacity(tags.clone().map(own).sum());
         for (at, Timed { body, .. }) in tags {
             // What is older than the player's beginning belongs there.
             let at = if is_earlier(at, self.origin) {
@@ -92,18 +98,24 @@ impl Player {
             } else {
                 at.wrapping_sub(self.origin)
             };
-            file::put_tag_header(&mut headers, at, body);
-            let data = body.data();
-            if !data.is_empty() {
-                out.push_back(headers.split().freeze());
-                out.push_back(data.clone());
+            file::put_tag_header(&mut own, at, body);
+            own.put_slice(copied(body));
+            if body.data().len() > COPIED {
+                out.push_back(own.split().freeze());
+                out.push_back(body.data().clone());
             }
-            file::put_tag_size(&mut headers, body);
+            file::put_tag_size(&mut own, body);
         }
-        if !headers.is_empty() {
-            out.push_back(headers.freeze());
+        if !own.is_empty() {
+            out.push_back(own.freeze());
         }
     }
+}
+
+/// What of a tag's data is not shared.
+fn copied(body: &Body) -> &[u8] {
+    let data = body.data();
+    if data.len() > COPIED { &[] } else { data }
 }
 
 /// Whether time `a` is before `b`, around the wrap.
@@ -114,7 +126,6 @@ fn is_earlier(a: u32, b: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flv::body::Body;
 
     fn tags(times: &[u32]) -> Tags {
         let data = Bytes::from_static(b"data");
@@ -154,12 +165,31 @@ mod tests {
         assert_eq!(written(&player, &tags(&[990])), file::tag(0, &body));
     }
 
+    fn pieces(data: usize) -> [VecDeque<Bytes>; 2] {
+        let tag = |timestamp| Timed {
+            timestamp,
+            body: Body::aac(Bytes::from(vec![7; data])),
+        };
+        let tags = Tags(vec![tag(0), tag(23)]);
+        [(); 2].map(|()| {
+            let mut out = VecDeque::new();
+            Player::new(&tags).write(&tags, &mut out);
+            out
+        })
+    }
+
     #[test]
-    fn data_is_shared_between_players() {
-        let tags = tags(&[0]);
-        let (mut a, mut b) = (VecDeque::new(), VecDeque::new());
-        Player::new(&tags).write(&tags, &mut a);
-        Player::new(&tags).write(&tags, &mut b);
+    fn much_data_is_shared_between_players() {
+        let [a, b] = pieces(COPIED + 1);
+        assert_eq!(a.len(), 5);
         assert_eq!(a[1].as_ptr(), b[1].as_ptr());
+    }
+
+    #[test]
+    fn little_data_goes_in_one_piece() {
+        let [a, b] = pieces(COPIED);
+        assert_eq!((a.len(), b.len()), (1, 1));
+        let body = Body::aac(Bytes::from(vec![7; COPIED]));
+        assert_eq!(a[0], [file::tag(0, &body), file::tag(23, &body)].concat());
     }
 }

@@ -1,10 +1,13 @@
-//! What the program is told about limits per address.
+//! What the program is told about limits per address and per person.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
+use shared::limits::{COMMENT_RATE, GIFT_RATE, LIKE_RATE, SOCKET_MESSAGE_BYTES};
 
+use super::people::{People, per_minute};
 use super::{Places, Rates, Strangers};
 
 /// Flags about limits for strangers.
@@ -102,9 +105,88 @@ pub struct LimitFlags {
         default_value_t = 200
     )]
     pub max_sockets_per_address: usize,
+
+    /// Comments that one person may write in a minute, five of them at once
+    #[arg(
+        long,
+        env = "GOLIVE_PERSON_COMMENTS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 30
+    )]
+    pub person_comments_per_minute: u32,
+
+    /// Likes that one person may give in a minute
+    #[arg(
+        long,
+        env = "GOLIVE_PERSON_LIKES_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 900
+    )]
+    pub person_likes_per_minute: u32,
+
+    /// Times that one person may give something in a minute
+    #[arg(
+        long,
+        env = "GOLIVE_PERSON_GIFTS_PER_MINUTE",
+        value_name = "COUNT",
+        default_value_t = 120
+    )]
+    pub person_gifts_per_minute: u32,
+
+    /// Largest message that a page may send over its socket
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_MESSAGE_BYTES",
+        value_name = "BYTES",
+        default_value_t = SOCKET_MESSAGE_BYTES
+    )]
+    pub max_message_bytes: usize,
+
+    /// Largest body of an HTTP request; offers of WebRTC have some 10000 bytes
+    #[arg(
+        long,
+        env = "GOLIVE_MAX_BODY_BYTES",
+        value_name = "BYTES",
+        default_value_t = 65_536
+    )]
+    pub max_body_bytes: usize,
+
+    /// How long an HTTP request may take to arrive and to be answered. Players of HLS and pages that poll wait
+    /// half a minute on purpose
+    #[arg(
+        long,
+        env = "GOLIVE_REQUEST_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 60
+    )]
+    pub request_seconds: u32,
+
+    /// After how long without picture and sound an RTMP publisher is lost
+    #[arg(
+        long,
+        env = "GOLIVE_SILENCE_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 10
+    )]
+    pub silence_seconds: u32,
 }
 
 impl LimitFlags {
+    /// What one person may do.
+    #[must_use]
+    pub fn people(&self) -> People {
+        let seconds = |count: u32| Duration::from_secs(count.into());
+        People {
+            comments: per_minute(self.person_comments_per_minute, COMMENT_RATE),
+            likes: per_minute(self.person_likes_per_minute, LIKE_RATE),
+            gifts: per_minute(self.person_gifts_per_minute, GIFT_RATE),
+            message_bytes: self.max_message_bytes,
+            body_bytes: self.max_body_bytes,
+            request: seconds(self.request_seconds),
+            silence: seconds(self.silence_seconds),
+        }
+    }
+
     /// What is counted for each address, nothing yet.
     #[must_use]
     pub fn strangers(&self) -> Strangers {

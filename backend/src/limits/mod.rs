@@ -1,6 +1,8 @@
-//! What one address may do: how many connections it may have, and how often it may ask for something.
+//! What one address may do: how many connections it may have, and how often it may ask for something; and
+//! what one person may.
 
 pub mod flags;
+mod people;
 mod places;
 mod rates;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+pub use people::People;
 pub use places::{Place, Places};
 pub use rates::Rates;
 

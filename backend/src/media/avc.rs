@@ -5,15 +5,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use h264_reader::nal::sps::{ChromaFormat, ChromaInfo, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
 
-use super::h264::{InvalidSps, VideoFormat};
+use super::h264::{InvalidSps, ParameterSets, VideoFormat};
 
-/// A decoder configuration. Of several parameter sets the first is used.
+/// A decoder configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AvcConfig {
-    /// Sequence parameter set, as a NAL unit.
-    pub sps: Bytes,
-    /// Picture parameter set, as a NAL unit.
-    pub pps: Bytes,
+    /// At least one of each kind.
+    pub sets: ParameterSets,
     /// Bytes of the length in front of each NAL unit: 1 to 4.
     pub length_size: u8,
 }
@@ -57,13 +55,16 @@ impl AvcConfig {
             return Err(AvcConfigError::Version(version));
         }
         let mut rest = sets;
-        let sps = first_of(sps_count & 0x1f, &mut rest)?;
+        let mut sets = ParameterSets::default();
+        take_sets(sps_count & 0x1f, record, &mut rest, &mut sets)?;
         let (&pps_count, after) = rest.split_first().ok_or(AvcConfigError::Truncated)?;
         rest = after;
-        let pps = first_of(pps_count, &mut rest)?;
+        take_sets(pps_count, record, &mut rest, &mut sets)?;
+        if sets.sps.is_none() || sets.pps.is_empty() {
+            return Err(AvcConfigError::Empty);
+        }
         Ok(Self {
-            sps: record.slice_ref(sps),
-            pps: record.slice_ref(pps),
+            sets,
             length_size: (length_size & 3) + 1,
         })
     }
@@ -72,16 +73,18 @@ impl AvcConfig {
     ///
     /// # Errors
     /// [`AvcConfigError::Sps`].
-    pub fn format(self) -> Result<VideoFormat, AvcConfigError> {
-        // Copies: a format lives long, and the record lies in a message.
-        let [sps, pps] = [self.sps, self.pps].map(|set| Bytes::copy_from_slice(&set));
-        Ok(VideoFormat::parse(sps, pps)?)
+    pub fn format(&self) -> Result<VideoFormat, AvcConfigError> {
+        VideoFormat::after(None, &self.sets)?.ok_or(AvcConfigError::Empty)
     }
 }
 
-/// The first of `count` parameter sets; `rest` moves behind the last.
-fn first_of<'a>(count: u8, rest: &mut &'a [u8]) -> Result<&'a [u8], AvcConfigError> {
-    let mut first = None;
+/// Takes `count` parameter sets of a record; `rest` moves behind the last.
+fn take_sets<'a>(
+    count: u8,
+    record: &'a Bytes,
+    rest: &mut &'a [u8],
+    sets: &mut ParameterSets,
+) -> Result<(), AvcConfigError> {
     for _ in 0..count {
         let (length, after) = rest.split_first_chunk().ok_or(AvcConfigError::Truncated)?;
         let length = usize::from(u16::from_be_bytes(*length));
@@ -89,11 +92,9 @@ fn first_of<'a>(count: u8, rest: &mut &'a [u8]) -> Result<&'a [u8], AvcConfigErr
             .split_at_checked(length)
             .ok_or(AvcConfigError::Truncated)?;
         *rest = after;
-        first.get_or_insert(set);
+        sets.take(&record.slice_ref(set));
     }
-    first
-        .filter(|set| !set.is_empty())
-        .ok_or(AvcConfigError::Empty)
+    Ok(())
 }
 
 /// Appends the record of a format, for NAL units behind lengths of four bytes.
@@ -103,8 +104,9 @@ pub fn put_config(out: &mut BytesMut, format: &VideoFormat) {
     out.put_slice(profile_and_level);
     out.put_slice(&[0xff, 0xe1]);
     put_set(out, &format.sps);
-    out.put_u8(1);
-    put_set(out, &format.pps);
+    // A format has fewer than 256 (see `ParameterSets`).
+    out.put_u8(u8::try_from(format.pps.len()).unwrap_or(u8::MAX));
+    format.pps.iter().for_each(|pps| put_set(out, pps));
     if let Some(chroma) = chroma_of_high_profile(format) {
         out.put_u8(0xfc | chroma_format_idc(chroma.chroma_format));
         out.put_u8(0xf8 | chroma.bit_depth_luma_minus8 & 7);
@@ -222,11 +224,22 @@ mod tests {
     }
 
     #[test]
-    fn of_several_parameter_sets_the_first_is_used() {
+    fn all_picture_parameter_sets_are_kept_and_the_first_of_the_sequences() {
         let sets = b"\x01\x64\x00\x1f\xfd\xe2\0\x02g1\0\x02g2\x02\0\x02h1\0\x02h2";
         let config = AvcConfig::parse(&Bytes::from_static(sets)).unwrap();
-        assert_eq!((&config.sps[..], &config.pps[..]), (&b"g1"[..], &b"h1"[..]));
+        assert_eq!(config.sets.sps.as_deref(), Some(&b"g1"[..]));
+        assert_eq!(config.sets.pps, [&b"h1"[..], b"h2"]);
         assert_eq!(config.length_size, 2);
+    }
+
+    #[test]
+    fn several_picture_parameter_sets_are_written_and_read_again() {
+        let mut format = format(SPS_HIGH_720P);
+        format.pps.push(Bytes::from_static(&[0x68, 0x40, 7]));
+        let mut out = BytesMut::new();
+        put_config(&mut out, &format);
+        let read = AvcConfig::parse(&out.freeze()).unwrap().format();
+        assert_eq!(read, Ok(format));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! H.264 as far as a server has to understand it: NAL units and parameter sets (ITU-T H.264 section 7).
 
 use bytes::{BufMut, Bytes, BytesMut};
-use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::nal::sps::{ChromaFormat, ChromaInfo, SeqParameterSet};
 use h264_reader::rbsp::{BitReader, decode_nal};
 
 /// `nal_unit_type` (table 7-1).
@@ -37,6 +37,47 @@ impl NalType {
     }
 }
 
+/// Parameter sets that came together: with a picture, or in a container's header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParameterSets {
+    /// Sequence parameter set, as a NAL unit. Of several the first: others are for layers that nobody decodes.
+    pub sps: Option<Bytes>,
+    /// Picture parameter sets, as NAL units.
+    pub pps: Vec<Bytes>,
+}
+
+/// Most picture parameter sets that are kept. No encoder is known that has more than eight.
+const MAX_PPS: usize = 32;
+/// Longest of them in bytes, twice as much as all of its scaling lists take.
+const MAX_PPS_LENGTH: usize = 2_048;
+
+impl ParameterSets {
+    /// Takes a NAL unit if it is a parameter set; returns whether it is.
+    pub fn take(&mut self, nal: &Bytes) -> bool {
+        match NalType::of(nal) {
+            NalType::SPS => _ = self.sps.get_or_insert_with(|| nal.clone()),
+            NalType::PPS if self.pps.len() < MAX_PPS && nal.len() <= MAX_PPS_LENGTH => {
+                self.pps.push(nal.clone());
+            }
+            NalType::PPS => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// The number of a picture parameter set, given as a NAL unit (section 7.3.2.2).
+fn pps_id(pps: &[u8]) -> Option<u32> {
+    let mut front = [0; 4];
+    for (place, &byte) in front.iter_mut().zip(pps.get(1..)?) {
+        *place = byte;
+    }
+    // Exp-Golomb (section 9.1); the largest number is 255.
+    let front = u32::from_be_bytes(front);
+    let zeros = front.leading_zeros();
+    (zeros <= 8).then(|| (front >> (31 - 2 * zeros)) - 1)
+}
+
 /// Parameter sets that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the H.264 sequence parameter set is not valid: {0}")]
@@ -47,8 +88,8 @@ pub struct InvalidSps(String);
 pub struct VideoFormat {
     /// Sequence parameter set, as a NAL unit.
     pub sps: Bytes,
-    /// Picture parameter set, as a NAL unit.
-    pub pps: Bytes,
+    /// Picture parameter sets, as NAL units: most encoders have one, some one for each kind of picture.
+    pub pps: Vec<Bytes>,
     /// Picture width in pixels, after cropping.
     pub width: u32,
     /// Picture height in pixels, after cropping.
@@ -56,6 +97,8 @@ pub struct VideoFormat {
     /// Pictures that may be decoded before one that is shown earlier; more than 0 means B-frames.
     /// `None` where the stream does not say.
     pub reorder_frames: Option<u32>,
+    /// Whether colours have more than 8 bits, or are not in 4:2:0.
+    pub has_rare_colours: bool,
 }
 
 impl VideoFormat {
@@ -64,7 +107,43 @@ impl VideoFormat {
     /// # Errors
     /// [`InvalidSps`] when the SPS breaks the specification.
     pub fn parse(sps: Bytes, pps: Bytes) -> Result<Self, InvalidSps> {
+        Self::read(sps, vec![pps])
+    }
+
+    /// What `known` becomes with parameter sets that came later; `None` where they bring nothing new, or
+    /// some are still missing. A set takes the place of the one with its number.
+    ///
+    /// # Errors
+    /// [`InvalidSps`] when the SPS breaks the specification.
+    pub fn after(known: Option<&Self>, came: &ParameterSets) -> Result<Option<Self>, InvalidSps> {
+        let mut pps = known.map(|known| known.pps.clone()).unwrap_or_default();
+        for new in &came.pps {
+            if let Some(old) = pps.iter_mut().find(|old| pps_id(old) == pps_id(new)) {
+                old.clone_from(new);
+            } else if pps.len() < MAX_PPS {
+                pps.push(new.clone());
+            }
+        }
+        let sps = came.sps.as_ref().or(known.map(|known| &known.sps));
+        let Some(sps) = sps.filter(|_| !pps.is_empty()) else {
+            return Ok(None);
+        };
+        if known.is_some_and(|known| known.sps == *sps && known.pps == pps) {
+            return Ok(None);
+        }
+        // Copies: a format lives long, and these may lie in larger messages.
+        let copy = |set: &Bytes| Bytes::copy_from_slice(set);
+        Self::read(copy(sps), pps.iter().map(copy).collect()).map(Some)
+    }
+
+    /// All parameter sets, in the order in which a decoder takes them.
+    pub fn parameter_sets(&self) -> impl Iterator<Item = &Bytes> {
+        [&self.sps].into_iter().chain(&self.pps)
+    }
+
+    fn read(sps: Bytes, pps: Vec<Bytes>) -> Result<Self, InvalidSps> {
         let parsed = parse_sps(&sps)?;
+        let has_rare_colours = has_rare_colours(&parsed.chroma_info);
         let (width, height) = parsed.pixel_dimensions().map_err(|error| invalid(&error))?;
         let restrictions = parsed
             .vui_parameters
@@ -78,6 +157,7 @@ impl VideoFormat {
             width,
             height,
             reorder_frames,
+            has_rare_colours,
             sps,
             pps,
         })
@@ -91,6 +171,12 @@ impl VideoFormat {
         let bytes = self.sps.get(1..4).unwrap_or_default();
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+fn has_rare_colours(chroma: &ChromaInfo) -> bool {
+    // Chroma has a depth of its own, even where there is none.
+    let deep = chroma.bit_depth_luma_minus8 > 0 || chroma.bit_depth_chroma_minus8 > 0;
+    deep || chroma.chroma_format != ChromaFormat::YUV420
 }
 
 /// Everything that a sequence parameter set says, given as a NAL unit.
@@ -157,6 +243,16 @@ pub(crate) mod tests {
     pub(crate) const SPS_BASELINE: &[u8] = &[
         0x67, 0x42, 0xc0, 0x1f, 0x8c, 0x8d, 0x40, 0x50, 0x17, 0xfc, 0xb0, 0x0f, 0x08, 0x84, 0x6a,
     ];
+    /// An SPS of x264: High 4:4:4 Predictive, 640x360, no B-frames.
+    pub(crate) const SPS_444: &[u8] = &[
+        0x67, 0xf4, 0x00, 0x1e, 0x91, 0x96, 0x80, 0xa0, 0x2f, 0xf8, 0x9c, 0x04, 0x40, 0x00, 0x00,
+        0x03, 0x00, 0x40, 0x00, 0x00, 0x0f, 0x03, 0xc5, 0x8b, 0xa8,
+    ];
+    /// An SPS of x264: High 10, 640x360, no B-frames.
+    const SPS_10_BITS: &[u8] = &[
+        0x67, 0x6e, 0x00, 0x1e, 0xa6, 0xcb, 0x40, 0x50, 0x17, 0xfc, 0xb8, 0x08, 0x80, 0x00, 0x00,
+        0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x07, 0x8b, 0x17, 0x50,
+    ];
     pub(crate) const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
 
     fn parse(sps: &'static [u8]) -> Result<VideoFormat, InvalidSps> {
@@ -176,6 +272,71 @@ pub(crate) mod tests {
         let format = parse(SPS_BASELINE).unwrap();
         assert_eq!(format.profile_level_id(), "42c01f");
         assert_eq!(format.reorder_frames, Some(0));
+    }
+
+    #[test]
+    fn only_eight_bits_in_420_are_common_colours() {
+        let rare = |sps| parse(sps).unwrap().has_rare_colours;
+        assert!(!rare(SPS_BASELINE) && !rare(SPS_HIGH_720P));
+        assert!(rare(SPS_444) && rare(SPS_10_BITS));
+    }
+
+    #[test]
+    fn picture_parameter_sets_are_told_apart_by_their_numbers() {
+        assert_eq!(pps_id(PPS), Some(0));
+        assert_eq!(pps_id(&[0x68, 0b0100_0000]), Some(1));
+        assert_eq!(pps_id(&[0x68, 0b0110_0000]), Some(2));
+        assert_eq!(pps_id(&[0x68, 0x00, 0x80, 0x00]), Some(255));
+        assert_eq!(pps_id(&[0x68, 0x00, 0x00, 0x00]), None);
+        assert_eq!(pps_id(&[]), None);
+    }
+
+    #[test]
+    fn parameter_sets_that_come_later_replace_those_with_their_number() {
+        let sets = |sps: Option<&'static [u8]>, pps: &[&'static [u8]]| ParameterSets {
+            sps: sps.map(Bytes::from_static),
+            pps: pps.iter().map(|pps| Bytes::from_static(pps)).collect(),
+        };
+        let after = |known, came| VideoFormat::after(known, &came).unwrap();
+        let (first, other): (&[u8], &[u8]) = (&[0x68, 0xce, 1], &[0x68, 0x40, 1]);
+        assert_eq!(after(None, sets(None, &[first])), None, "no SPS yet");
+        assert_eq!(
+            after(None, sets(Some(SPS_BASELINE), &[])),
+            None,
+            "no PPS yet"
+        );
+        let known = after(None, sets(Some(SPS_BASELINE), &[first, other])).unwrap();
+        assert_eq!(known.pps, [first, other]);
+        assert_eq!(
+            after(Some(&known), sets(Some(SPS_BASELINE), &[other])),
+            None
+        );
+        let changed: &[u8] = &[0x68, 0xce, 2];
+        let known = after(Some(&known), sets(None, &[changed])).unwrap();
+        assert_eq!(known.pps, [changed, other]);
+        let known = after(Some(&known), sets(Some(SPS_HIGH_720P), &[])).unwrap();
+        assert_eq!((known.width, known.pps.len()), (1280, 2));
+    }
+
+    #[test]
+    fn parameter_sets_cannot_grow_without_bounds() {
+        let mut sets = ParameterSets::default();
+        assert!(sets.take(&Bytes::from(vec![0x68; MAX_PPS_LENGTH + 1])));
+        assert!(sets.pps.is_empty());
+        let mut known = parse(SPS_BASELINE).unwrap();
+        for id in 0..=255_u32 {
+            // Its number in nine bits behind eight zeros.
+            let [_, _, high, low] = ((id + 1) << 7 | 1).to_be_bytes();
+            let pps = Bytes::copy_from_slice(&[0x68, high, low, 0x80]);
+            let came = ParameterSets {
+                pps: vec![pps],
+                ..ParameterSets::default()
+            };
+            known = VideoFormat::after(Some(&known), &came)
+                .unwrap()
+                .unwrap_or(known);
+        }
+        assert!(known.pps.len() <= MAX_PPS);
     }
 
     #[test]

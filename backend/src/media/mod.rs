@@ -10,6 +10,7 @@ pub mod audio;
 pub mod avc;
 pub mod fanout;
 pub mod feed;
+pub mod formats;
 pub mod h264;
 pub mod health;
 pub mod keyframes;

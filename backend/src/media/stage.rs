@@ -8,9 +8,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::access_unit::{AccessUnit, AudioFormat, Epoch, Format, TrackKind};
+use super::access_unit::{AccessUnit, Epoch, Format, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription};
-use super::h264::VideoFormat;
 use super::health::{Meter, Snapshot};
 use super::keyframes::{Action, KeyframeRequests};
 use super::rendition::Renditions;
@@ -18,17 +17,7 @@ use super::thumbnail::Slot;
 use super::time::MediaTime;
 use crate::metrics::METRICS;
 
-/// What the present broadcast consists of, as far as it has shown itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Formats {
-    /// The picture's.
-    pub video: Option<Arc<VideoFormat>>,
-    /// The sound's.
-    pub audio: Option<AudioFormat>,
-    /// Pictures are shown in another order than they are decoded in, because some are B-frames. Browsers
-    /// cannot show that over WebRTC.
-    pub b_frames: bool,
-}
+pub use super::formats::{Formats, Obstacle};
 
 /// The tracks a publisher is going to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,24 +188,9 @@ impl Stage {
         Ok(())
     }
 
-    /// `reordered`: a picture of this format is shown later than it is decoded.
     fn learn(&self, format: &Format, reordered: bool) {
-        self.formats.send_if_modified(|known| match format {
-            Format::Video(video) if known.video.as_ref() != Some(video) => {
-                known.b_frames = reordered || video.reorder_frames.is_some_and(|n| n > 0);
-                known.video = Some(Arc::clone(video));
-                true
-            }
-            Format::Video(_) if reordered && !known.b_frames => {
-                known.b_frames = true;
-                true
-            }
-            Format::Audio(audio) if known.audio.as_ref() != Some(audio) => {
-                known.audio = Some(audio.clone());
-                true
-            }
-            _ => false,
-        });
+        self.formats
+            .send_if_modified(|known| known.learn(format, reordered));
     }
 
     fn leave(&self, epoch: Epoch) {
@@ -356,6 +330,8 @@ impl Drop for Publication {
 
 #[cfg(test)]
 mod tests {
+    use super::super::access_unit::AudioFormat;
+    use super::super::h264::VideoFormat;
     use super::super::h264::tests::{PPS, SPS_BASELINE, SPS_HIGH_720P};
     use super::*;
 

@@ -148,6 +148,7 @@ mod tests {
                 created_at: 0,
                 started_at: None,
                 ingest: None,
+                webrtc: true,
             }));
             let everywhere = Arc::new(Semaphore::new(100));
             Self {

@@ -188,7 +188,7 @@ impl Ceiling {
 /// A publisher sends more than it may.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
-    "the encoder sends {sent_kbit} kbit/s and this server takes {most_kbit}: please set a lower bitrate"
+    "the encoder sends {sent_kbit} kbit/s and this server takes {most_kbit}: please set a lower bitrate or quality"
 )]
 pub struct TooMuch {
     sent_kbit: u64,

@@ -32,6 +32,8 @@ pub struct Room {
     /// What everybody may know, but for the likes.
     view: Arc<watch::Sender<View>>,
     likes: watch::Sender<u64>,
+    /// What its host was told last.
+    notices: watch::Sender<String>,
     state: Mutex<State>,
     /// Counts the stream keys, so that a publisher notices that its key is void.
     key_version: watch::Sender<u64>,
@@ -93,6 +95,7 @@ impl Room {
             created_at: unix_millis(),
             started_at: None,
             ingest: None,
+            webrtc: true,
         }));
         Self {
             key: new.key,
@@ -101,6 +104,7 @@ impl Room {
             viewers: Viewers::new(Arc::clone(&view), new.viewers_everywhere, new.viewers),
             view,
             likes: watch::Sender::new(0),
+            notices: watch::Sender::default(),
             state: Mutex::new(State {
                 lifecycle: Lifecycle::new(new.grace),
                 stream_key: new.stream_key,
@@ -243,6 +247,18 @@ impl Room {
         self.likes.send_modify(|likes| *likes += u64::from(count));
     }
 
+    /// Sentences for its host.
+    #[must_use]
+    pub fn notices(&self) -> watch::Receiver<String> {
+        self.notices.subscribe()
+    }
+
+    /// Tells its host why a publisher was cut off.
+    pub fn tell_cut_off(&self, why: &dyn fmt::Display) {
+        let notice = format!("The broadcast was cut off, because {why}.");
+        self.notices.send_replace(notice);
+    }
+
     /// Gives it another title, which has been checked.
     pub fn rename(&self, title: &str) {
         self.view
@@ -291,7 +307,8 @@ impl Room {
     }
 
     /// What a publisher may send, in bits a second, if there is a limit.
-    pub(super) const fn bitrate(&self) -> Option<u64> {
+    #[must_use]
+    pub const fn bitrate(&self) -> Option<u64> {
         self.bitrate
     }
 
@@ -343,6 +360,7 @@ impl Room {
         let (publication, entrance) = state.lifecycle.publish()?;
         self.publish_state(&mut state, |view| {
             view.ingest = Some(ingest);
+            view.webrtc = self.suits_webrtc().unwrap_or(view.webrtc);
             if entrance == Entrance::Begins {
                 view.started_at = Some(unix_millis());
             }
@@ -364,9 +382,22 @@ impl Room {
         self.advance(Lifecycle::close);
     }
 
-    /// Time passes: the grace time of a lost publisher may be over.
+    /// Time passes: the grace time of a lost publisher may be over, and the picture another.
     pub(super) fn tick(&self, now: Instant) {
         self.advance(|lifecycle| lifecycle.tick(now));
+        if let Some(webrtc) = self.suits_webrtc() {
+            self.view
+                .send_if_modified(|view| std::mem::replace(&mut view.webrtc, webrtc) != webrtc);
+        }
+    }
+
+    /// Whether WebRTC can carry what is broadcast now. A picture that has not come yet is expected to be as
+    /// the last: whoever was lost comes back with the same encoder.
+    fn suits_webrtc(&self) -> Option<bool> {
+        let formats = self.stage.formats();
+        let formats = formats.borrow();
+        let video = formats.video.as_ref();
+        video.map(|_| formats.obstacle().is_none())
     }
 
     /// How long it has been in this state.

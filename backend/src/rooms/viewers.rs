@@ -150,6 +150,7 @@ mod tests {
             created_at: 0,
             started_at: None,
             ingest: None,
+            webrtc: true,
         };
         Viewers::new(
             Arc::new(watch::Sender::new(room)),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use shared::events::{Likes, to_client};
+use shared::events::{Likes, Notice, to_client};
 use shared::limits::LIKES_INTERVAL_MS;
 use shared::room::{Room as View, RoomKey};
 use tokio::time::{Instant, sleep_until};
@@ -29,6 +29,7 @@ const UPVOTES_AT_ONCE: u64 = 10;
 pub fn announce(room: &Arc<Room>, out: Broadcast) -> impl Future<Output = ()> + Send + use<> {
     let mut announcer = Announcer::new(room, out);
     let (mut changes, mut likes) = (room.changes(), room.likes());
+    let mut notices = room.notices();
     // It must not keep the room, which tells by its going that there is no more to announce.
     let room = Arc::downgrade(room);
     async move {
@@ -45,6 +46,7 @@ pub fn announce(room: &Arc<Room>, out: Broadcast) -> impl Future<Output = ()> + 
                     likes.borrow_and_update();
                     announcer.likes.want();
                 }
+                Ok(()) = notices.changed() => announcer.notice(&notices.borrow_and_update()),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
             if announcer.tell(&room).is_none() {
@@ -88,6 +90,15 @@ impl Announcer {
         } else {
             self.room.want_now();
         }
+    }
+
+    fn notice(&self, sentence: &str) {
+        let notice = Notice {
+            event: None,
+            error: sentence.to_owned(),
+            retry_after_ms: None,
+        };
+        self.out.hosts(&self.key, to_client::NOTICE, &notice);
     }
 
     fn due(&self, now: Instant) -> Option<Instant> {

@@ -4,9 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use shared::limits::{
-    COMMAND_RATE, COMMENT_RATE, GIFT_RATE, LIKE_RATE, MODERATION_RATE, ROOMS_PER_SOCKET, Rate,
-};
+use shared::limits::{COMMAND_RATE, MODERATION_RATE, ROOMS_PER_SOCKET, Rate};
 use shared::person::{AuthorId, SessionId};
 use shared::room::RoomKey;
 
@@ -14,7 +12,7 @@ use super::author::author_of;
 use super::buckets::Bucket;
 use super::moderation::Speaker;
 use super::refusal::Refused;
-use crate::limits::{Neighbour, Place};
+use crate::limits::{Neighbour, People, Place};
 use crate::random;
 
 /// Notices of refusal to one socket.
@@ -80,6 +78,7 @@ impl Client {
         peer: Option<SocketAddr>,
         neighbour: Option<Neighbour>,
         is_from_2016: bool,
+        people: &People,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -94,9 +93,9 @@ impl Client {
                 memberships: Vec::new(),
                 created: Vec::new(),
                 gone: false,
-                comments: Bucket::new(COMMENT_RATE, now),
-                likes: Bucket::new(LIKE_RATE, now),
-                gifts: Bucket::new(GIFT_RATE, now),
+                comments: Bucket::new(people.comments, now),
+                likes: Bucket::new(people.likes, now),
+                gifts: Bucket::new(people.gifts, now),
                 commands: Bucket::new(COMMAND_RATE, now),
                 moderation: Bucket::new(MODERATION_RATE, now),
                 notices: Bucket::new(NOTICE_RATE, now),
@@ -188,7 +187,7 @@ mod tests {
     use super::*;
 
     fn client() -> Client {
-        Client::new(1, None, None, false)
+        Client::new(1, None, None, false, &People::usual())
     }
 
     fn membership(key: &str) -> Membership {

@@ -14,6 +14,7 @@ use super::client::{Client, Membership};
 use super::dispatch::Payload;
 use super::refusal::Refused;
 use crate::clock::unix_millis;
+use crate::rooms::room::Room;
 
 const CREATE_ROOM: &str = "create_room takes {key, title}";
 const JOIN_ROOM: &str = "join_room takes a room key, or {key, name, host_token, session}";
@@ -111,8 +112,7 @@ impl Social {
         let room = self.rooms.find(&key).ok_or(Refused::NoSuchRoom)?;
         let name = name.map(|name| text::check(Field::Name, &name).map(str::to_owned));
         let is_host = match host_token {
-            Some(token) if !room.is_host(&token) => return Err(Refused::NotHost),
-            Some(_) => true,
+            Some(token) => self.check_host_token(client, &room, &token)?,
             None => room.was_made_by(client.number),
         };
         let membership = Membership {
@@ -135,6 +135,24 @@ impl Social {
             silence: moderation.told_silence(client.speaker(&membership), now),
             moderation: is_host.then(|| moderation.told_to_hosts(&key, now)),
         })
+    }
+
+    /// Counts wrong tokens as the wrong secrets over HTTP are counted: whoever has presented too many from
+    /// one address is not told any more whether one is right.
+    fn check_host_token(&self, client: &Client, room: &Room, token: &str) -> Result<bool, Refused> {
+        let (wrong, now) = (&self.strangers.wrong_secrets, Instant::now());
+        let address = client.peer.map(|peer| peer.ip());
+        if let Some(address) = address {
+            wrong.peek(address, now).map_err(Refused::WrongSecrets)?;
+        }
+        if room.is_host(token) {
+            return Ok(true);
+        }
+        if let Some(address) = address {
+            // This one is refused either way.
+            let _ = wrong.take(address, now);
+        }
+        Err(Refused::NotHost)
     }
 
     pub(super) fn leave_room(

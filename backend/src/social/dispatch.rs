@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::events::{Ack, Nothing, Notice, Refusal, to_client, to_server};
-use shared::limits::SOCKET_MESSAGE_BYTES;
 use socketioxide::TransportType;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, Event, SocketRef};
@@ -56,7 +55,11 @@ impl MessageHandler<LocalAdapter, InOrder> for Dispatch {
         };
         let may_be_encoded_twice =
             self.client.is_from_2016 && reply.socket.transport_type() == TransportType::Polling;
-        match read_payload(&value, may_be_encoded_twice) {
+        match read_payload(
+            &value,
+            may_be_encoded_twice,
+            self.social.people.message_bytes,
+        ) {
             Ok(payload) => self.handle(reply, Payload(payload)),
             Err(refused) => reply.refuse(refused),
         }
@@ -118,13 +121,14 @@ impl Payload {
 fn read_payload(
     value: &socketioxide_core::Value,
     may_be_encoded_twice: bool,
+    most: usize,
 ) -> Result<Value, Refused> {
     const TEXT: &str = "it has to be JSON without binary attachments";
     let socketioxide_core::Value::Str(text, attachments) = value else {
         return Err(Refused::Shape(TEXT));
     };
-    if text.len() > SOCKET_MESSAGE_BYTES {
-        return Err(Refused::TooLarge);
+    if text.len() > most {
+        return Err(Refused::TooLarge(most));
     }
     if attachments
         .as_ref()
@@ -228,13 +232,15 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 1_024;
+
     fn message(text: &str) -> socketioxide_core::Value {
         socketioxide_core::Value::Str(text.to_owned().into(), None)
     }
 
     #[test]
     fn the_payload_is_the_first_argument() {
-        let read = |text: &str| read_payload(&message(text), false);
+        let read = |text: &str| read_payload(&message(text), false, MOST);
         assert_eq!(read(r#"["upvote","r1"]"#), Ok(json!("r1")));
         assert_eq!(read(r#"["join_lobby"]"#), Ok(Value::Null));
         assert_eq!(read(r#"["comment",{"a":1},2]"#), Ok(json!({"a": 1})));
@@ -243,20 +249,24 @@ mod tests {
     #[test]
     fn a_2016_client_that_polls_is_understood() {
         let twice: String = r#"["comment","grüß 🌹"]"#.bytes().map(char::from).collect();
-        assert_eq!(read_payload(&message(&twice), true), Ok(json!("grüß 🌹")));
+        assert_eq!(
+            read_payload(&message(&twice), true, MOST),
+            Ok(json!("grüß 🌹"))
+        );
     }
 
     #[test]
     fn a_message_over_the_limit_is_refused_by_name() {
-        let long = format!(r#"["comment","{}"]"#, "x".repeat(SOCKET_MESSAGE_BYTES));
-        assert_eq!(read_payload(&message(&long), false), Err(Refused::TooLarge));
+        let long = format!(r#"["comment","{}"]"#, "x".repeat(MOST));
+        let read = read_payload(&message(&long), false, MOST);
+        assert_eq!(read, Err(Refused::TooLarge(MOST)));
     }
 
     #[test]
     fn deep_nesting_is_refused() {
         let deep = format!(r#"["comment",{}{}]"#, "[".repeat(5_000), "]".repeat(5_000));
         assert!(matches!(
-            read_payload(&message(&deep), false),
+            read_payload(&message(&deep), false, deep.len()),
             Err(Refused::Shape(_))
         ));
     }
@@ -267,7 +277,7 @@ mod tests {
         let attachments = Some([vec![1_u8].into()].into());
         let value = socketioxide_core::Value::Str(text.into(), attachments);
         assert!(matches!(
-            read_payload(&value, false),
+            read_payload(&value, false, MOST),
             Err(Refused::Shape(_))
         ));
     }

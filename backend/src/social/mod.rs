@@ -27,7 +27,7 @@ pub mod words;
 
 use std::sync::Arc;
 
-use crate::limits::Strangers;
+use crate::limits::{People, Strangers};
 use crate::rooms::registry::Registry;
 use broadcast::Broadcast;
 
@@ -36,6 +36,7 @@ use broadcast::Broadcast;
 struct Social {
     rooms: Arc<Registry>,
     strangers: Arc<Strangers>,
+    people: People,
     out: Broadcast,
     /// Whether 2016 clients may make rooms.
     legacy: bool,

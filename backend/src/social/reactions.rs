@@ -170,6 +170,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::limits::People;
 
     #[test]
     fn a_sender_cannot_speak_in_the_servers_place() {
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_name_is_the_one_with_the_comment_else_the_joined_one_else_a_guests() {
-        let client = Client::new(1, None, None, false);
+        let client = Client::new(1, None, None, false, &People::usual());
         let joined = |name: Option<&str>| Membership {
             key: "r".parse().unwrap(),
             author: "abc".parse().unwrap(),

@@ -17,11 +17,8 @@ pub(super) enum Refused {
     UnknownEvent,
     #[error("The event was not understood: {0}.")]
     Shape(&'static str),
-    #[error(
-        "The message is too large: at most {} bytes are taken.",
-        limits::SOCKET_MESSAGE_BYTES
-    )]
-    TooLarge,
+    #[error("The message is too large: at most {0} bytes are taken.")]
+    TooLarge(usize),
     #[error("Too fast: please wait a moment.")]
     TooFast(Duration),
     #[error(transparent)]
@@ -41,6 +38,8 @@ pub(super) enum Refused {
     TooManyJoined,
     #[error("This is not the room's host token.")]
     NotHost,
+    #[error("Too many wrong secrets came from your address: please try again in a while.")]
+    WrongSecrets(Duration),
     #[error("Only the room's host may do this: please join the room with its host token.")]
     HostOnly,
     #[error("The host of this room has banned you from its chat. You can still watch.")]
@@ -93,10 +92,11 @@ impl Refused {
     pub(super) const fn is_abuse(self) -> bool {
         matches!(
             self,
-            Self::TooLarge
+            Self::TooLarge(_)
                 | Self::TooFast(_)
                 | Self::TooManyJoined
                 | Self::NotHost
+                | Self::WrongSecrets(_)
                 | Self::HostOnly
                 | Self::ExtraTooLarge
         )
@@ -107,9 +107,10 @@ impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         let retry_after_ms = match refused {
             // Rounded up: whoever waits that long is not refused again.
-            Refused::TooFast(wait) | Refused::TimedOut(wait) | Refused::SlowMode(wait) => {
-                u64::try_from(wait.as_micros().div_ceil(1_000)).ok()
-            }
+            Refused::TooFast(wait)
+            | Refused::WrongSecrets(wait)
+            | Refused::TimedOut(wait)
+            | Refused::SlowMode(wait) => u64::try_from(wait.as_micros().div_ceil(1_000)).ok(),
             _ => None,
         };
         Self {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::Uri;
-use shared::limits::SOCKET_MESSAGE_BYTES;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ProtocolVersion, SocketIo};
@@ -19,14 +18,14 @@ use super::Social;
 use super::broadcast::Broadcast;
 use super::client::Client;
 use super::dispatch::Dispatch;
-use crate::limits::Strangers;
+use crate::limits::{People, Strangers};
 use crate::metrics::METRICS;
 use crate::rooms::registry::Registry;
 use crate::session_span::session;
 
-/// A message over [`SOCKET_MESSAGE_BYTES`] is refused and its sender told; for one over this the library
+/// A message over the limit is refused and its sender told; for one over so many times the limit the library
 /// ends the connection before the message is in memory.
-const HARD_MESSAGE_BYTES: usize = 4 * SOCKET_MESSAGE_BYTES;
+const HARD_LIMIT: usize = 4;
 /// Events that wait for a socket that reads slowly; it misses those that come when they are this many.
 const QUEUED_EVENTS: usize = 256;
 /// How long a client has from opening a connection to entering the namespace.
@@ -38,16 +37,18 @@ pub struct SocketServer {
     routes: Router,
     io: SocketIo,
     legacy: bool,
+    people: People,
 }
 
 impl SocketServer {
     /// A server that accepts nobody yet. `legacy` tells whether it serves clients of 2016.
     #[must_use]
-    pub fn new(legacy: bool) -> Self {
+    pub fn new(legacy: bool, people: People) -> Self {
+        let most = people.message_bytes.saturating_mul(HARD_LIMIT);
         let (service, io) = SocketIo::builder()
-            .max_payload(HARD_MESSAGE_BYTES as u64)
-            .ws_max_message_size(HARD_MESSAGE_BYTES)
-            .ws_max_frame_size(HARD_MESSAGE_BYTES)
+            .max_payload(most as u64)
+            .ws_max_message_size(most)
+            .ws_max_frame_size(most)
             .max_buffer_size(QUEUED_EVENTS)
             .connect_timeout(CONNECT_TIMEOUT)
             .build_svc();
@@ -58,7 +59,12 @@ impl SocketServer {
         let routes = Router::new()
             .route_service("/socket.io/", service.clone())
             .route_service("/socket.io", service);
-        Self { routes, io, legacy }
+        Self {
+            routes,
+            io,
+            legacy,
+            people,
+        }
     }
 
     /// Sends to the sockets of this server.
@@ -72,6 +78,7 @@ impl SocketServer {
         let social = Arc::new(Social {
             rooms,
             strangers,
+            people: self.people,
             out: self.broadcast(),
             legacy: self.legacy,
         });
@@ -91,7 +98,13 @@ impl Social {
         let peer = client_address(socket);
         let is_from_2016 = socket.protocol() == ProtocolVersion::V4;
         let neighbour = peer.and_then(|peer| self.strangers.neighbour(peer.ip()));
-        let client = Arc::new(Client::new(number, peer, neighbour, is_from_2016));
+        let client = Arc::new(Client::new(
+            number,
+            peer,
+            neighbour,
+            is_from_2016,
+            &self.people,
+        ));
         let place = self.strangers.sockets.take(client.stranger());
         *client.place.lock() = Some(place.map_err(|_| {
             let refused = TooManySockets(self.strangers.sockets.per_address());

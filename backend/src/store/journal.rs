@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::error::{NotKept, WriteError};
 use super::{Change, Store};
+use crate::metrics::METRICS;
 
 /// Changes that wait before comments are refused. All others are few: they are bounded by what a room
 /// and its host can do, and newer ones take the place of older ones while the store fails.
@@ -135,13 +136,17 @@ impl Journal {
         Receipt(Outcome::Awaited(receiver))
     }
 
-    #[cfg(test)]
-    fn is_empty(&self) -> bool {
-        let shared = self.shared.as_ref().unwrap();
-        shared.pending.lock().batch.changes.is_empty()
+    /// Changes that wait to be written, but for those that are being written.
+    pub(crate) fn waiting(&self) -> usize {
+        let shared = self.shared.as_ref();
+        shared.map_or(0, |shared| shared.pending.lock().batch.changes.len())
     }
 
-    pub(super) fn takes_comments(&self) -> Result<(), NotKept> {
+    /// Whether what comes now can be kept.
+    ///
+    /// # Errors
+    /// [`NotKept`].
+    pub(crate) fn takes_comments(&self) -> Result<(), NotKept> {
         let Some(shared) = &self.shared else {
             return Ok(());
         };
@@ -209,11 +214,19 @@ impl Shared {
 
     fn run(&self, mut store: impl Store) {
         while let Some(Batch { changes, waiting }) = self.next_batch() {
+            let began = Instant::now();
             let applied = store.apply(&changes);
             let outcome = applied.as_ref().map_or(Err(NotKept::Late), |()| Ok(()));
             let is_last = match applied {
-                Ok(()) => self.succeeded(),
-                Err(error) => self.failed(changes, &error),
+                Ok(()) => {
+                    METRICS.store_commits.observe(began.elapsed().as_secs_f64());
+                    METRICS.store_changes.inc_by(changes.len() as u64);
+                    self.succeeded()
+                }
+                Err(error) => {
+                    METRICS.store_failures.inc();
+                    self.failed(changes, &error)
+                }
             };
             for waiting in waiting {
                 // Whoever does not wait any more need not know.
@@ -347,7 +360,7 @@ mod tests {
     async fn what_comes_while_a_batch_is_written_is_one_batch() {
         let test = start();
         let first = test.journal.write(forget());
-        while !test.journal.is_empty() {
+        while test.journal.waiting() > 0 {
             tokio::task::yield_now().await;
         }
         let more: Vec<_> = (0..5).map(|_| test.journal.write(forget())).collect();

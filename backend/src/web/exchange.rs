@@ -58,6 +58,9 @@ pub(super) fn session(
     let Path((key, id)) = path?;
     let key = RoomKey::try_from(key)?;
     sessions.find(role, &key, &id).ok_or_else(|| {
+        if sessions.was_unfit(&id) {
+            return Problem::Unfit;
+        }
         tracing::warn!(%peer, room = %key, "refused: no such {role:?} session");
         Problem::NoSuchSession
     })

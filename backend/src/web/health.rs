@@ -47,6 +47,7 @@ fn health(room: &Room) -> Health {
         &measured,
         Circumstances {
             b_frames: formats.b_frames,
+            rare_colours: formats.has_rare_colours(),
             keyframes_on_request: ingest == Some(Ingest::Whip),
         },
     );

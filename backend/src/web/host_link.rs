@@ -64,11 +64,17 @@ async fn redeem(
         return Err(RoomClosed.into());
     }
     let hosts = room.hosts().ok_or(StaleLink)?;
-    let token = hosts
-        .redeem(&secret, Instant::now())
-        .inspect_err(|refused| {
-            tracing::warn!(room = %room.key(), %peer, "refused: {refused}");
-        })?;
+    let (wrong, now) = (&web.strangers.wrong_secrets, Instant::now());
+    let too_many = |wait| Problem::TooMany {
+        what: "wrong secrets",
+        wait,
+    };
+    wrong.peek(peer.ip(), now.into()).map_err(too_many)?;
+    let token = hosts.redeem(&secret, now).inspect_err(|refused| {
+        tracing::warn!(room = %room.key(), %peer, "refused: {refused}");
+        // This one is refused either way.
+        let _ = wrong.take(peer.ip(), now.into());
+    })?;
     // It holds already; it is written as soon as that can be.
     let _ = room.keep().kept().await;
     tracing::info!(room = %room.key(), %peer, "another device is a host");

@@ -13,6 +13,7 @@ mod metrics;
 pub mod origins;
 mod page;
 pub mod problem;
+mod readiness;
 mod security;
 pub mod server;
 pub mod sessions;
@@ -28,24 +29,22 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::{ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::get;
+use tokio_util::sync::CancellationToken;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::config::Token;
 use crate::flv::mux::TagMuxer;
 use crate::hls::channels::Channels;
-use crate::limits::Strangers;
+use crate::limits::{People, Strangers};
 use crate::media::feed::Feeds;
 use crate::rooms::registry::Registry;
+use crate::store::journal::Journal;
 use crate::webrtc::Server;
 use origins::Origins;
 use problem::Problem;
 use sessions::Sessions;
 use thumbnail::Easel;
-
-/// Largest body of any request. A browser's SDP offer has a tenth of it.
-const BODY_BYTES: usize = 64 * 1024;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -62,8 +61,14 @@ pub struct Web {
     pub easel: Arc<Easel>,
     /// WHIP and WHEP sessions.
     pub sessions: Arc<Sessions>,
+    /// Keeps what survives a restart.
+    pub journal: Journal,
+    /// Cancelled as soon as the server is about to stop.
+    pub draining: CancellationToken,
     /// What is counted for each address.
     pub strangers: Arc<Strangers>,
+    /// What one person may do.
+    pub people: People,
     /// Whose pages may do what.
     pub origins: Origins,
     /// Who may create rooms; everybody, if there is none.
@@ -84,6 +89,7 @@ impl Web {
         } else {
             Router::new()
         };
+        let people = self.people;
         // RFC 9725 section 4.2: OPTIONS says what may be posted. CORS answers it, so this lies around it.
         let accept_post =
             SetResponseHeaderLayer::if_not_present(exchange::ACCEPT_POST, exchange::SDP);
@@ -95,7 +101,7 @@ impl Web {
             .merge(host_link::routes())
             .merge(metrics::routes())
             .merge(legacy)
-            .route("/healthz", get("ok"));
+            .merge(readiness::routes());
         Router::new()
             .merge(sessions.layer(cors(Any)).layer(accept_post))
             .merge(
@@ -112,9 +118,9 @@ impl Web {
             )
             .merge(refuse_other_methods(page::routes()))
             .layer(from_fn_with_state(self, flv::intercept))
-            .fallback(async || Problem::NoSuchPage)
-            .layer(DefaultBodyLimit::max(BODY_BYTES))
-            .layer(from_fn(strangers::in_time))
+            .fallback(page::nothing_here)
+            .layer(DefaultBodyLimit::max(people.body_bytes))
+            .layer(from_fn_with_state(people.request, strangers::in_time))
             .layer(from_fn(security::headers))
             .layer(from_fn(metrics::count))
     }

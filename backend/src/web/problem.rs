@@ -64,6 +64,9 @@ pub enum Problem {
     /// 503.
     #[error(transparent)]
     NotKept(#[from] NotKept),
+    /// 503.
+    #[error("This server is about to stop: please go to another one, or come back in a minute.")]
+    Draining,
     /// 410.
     #[error(transparent)]
     StaleLink(#[from] StaleLink),
@@ -100,6 +103,12 @@ pub enum Problem {
     /// 404.
     #[error("There is no such session: it has ended, or is not yours.")]
     NoSuchSession,
+    /// 410.
+    #[error(
+        "The session has ended: too much of the stream was lost on the way. HLS may come through where \
+         WebRTC does not."
+    )]
+    Unfit,
     /// 428.
     #[error("The header 'If-Match' is missing: please send the session's ETag.")]
     PreconditionRequired,
@@ -151,9 +160,10 @@ impl Problem {
             Self::NoRoom(NoRoom::TooMany)
             | Self::Full(_)
             | Self::NotKept(_)
+            | Self::Draining
             | Self::Offer(OfferError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Closed(_) | Self::StaleLink(_) => StatusCode::GONE,
-            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::BFrames) => {
+            Self::Offer(OfferError::NoCommonCodec(_) | OfferError::Unshowable(_)) => {
                 StatusCode::NOT_ACCEPTABLE
             }
             Self::Offer(OfferError::Internal(_)) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -163,7 +173,7 @@ impl Problem {
             Self::NotAllowed(NotAllowed::TooMany | NotAllowed::ServerFull) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::NotAllowed(NotAllowed::Closed(_)) => StatusCode::GONE,
+            Self::NotAllowed(NotAllowed::Closed(_)) | Self::Unfit => StatusCode::GONE,
             Self::NotAllowed(_) => StatusCode::FORBIDDEN,
             Self::NoSuchSession | Self::NoPicture => StatusCode::NOT_FOUND,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -181,8 +191,9 @@ impl Problem {
             Self::NoRoom(NoRoom::TooMany) => Some(Duration::from_secs(60)),
             Self::Full(_)
             | Self::NotAllowed(NotAllowed::TooMany)
-            | Self::Offer(OfferError::Busy) => Some(Duration::from_secs(5)),
-            Self::NotKept(_) => Some(Duration::from_secs(10)),
+            // The broadcaster may change a setting.
+            | Self::Offer(OfferError::Busy | OfferError::Unshowable(_)) => Some(Duration::from_secs(5)),
+            Self::NotKept(_) | Self::Draining => Some(Duration::from_secs(10)),
             Self::TooMany { wait, .. } => Some(Duration::from_secs(whole_seconds(*wait))),
             Self::NotAllowed(NotAllowed::ServerFull) => Some(Duration::from_secs(60)),
             Self::NotLive | Self::Unavailable(Unavailable::Late | Unavailable::Crowded) => {

@@ -1,6 +1,6 @@
 //! The table of WHIP and WHEP sessions, under names that nobody guesses.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -30,10 +30,14 @@ pub(super) struct Entry {
     pub(super) closer: Closer,
 }
 
+/// Sessions that are remembered as [unfit](Place::is_unfit); the oldest is forgotten first.
+const UNFIT: usize = 1_024;
+
 /// All sessions. Each stays for as long as the task that tends it has its [`Place`].
 #[derive(Debug, Default)]
 pub struct Sessions {
     entries: Mutex<HashMap<String, Entry>>,
+    unfit: Mutex<VecDeque<String>>,
 }
 
 /// A session's place in the table, given up when dropped.
@@ -69,11 +73,26 @@ impl Sessions {
             .filter(|entry| entry.role == role && entry.room == *room)
             .cloned()
     }
+
+    /// Whether the session with this name ended as its path did not carry the stream.
+    pub(super) fn was_unfit(&self, id: &str) -> bool {
+        self.unfit.lock().iter().any(|unfit| unfit == id)
+    }
 }
 
 impl Place {
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The session ends as its path does not carry the stream. The client, which only sees its connection
+    /// go, may ask why.
+    pub(super) fn is_unfit(&self) {
+        let mut unfit = self.sessions.unfit.lock();
+        if unfit.len() >= UNFIT {
+            unfit.pop_front();
+        }
+        unfit.push_back(self.id.clone());
     }
 }
 

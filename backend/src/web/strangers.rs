@@ -12,13 +12,13 @@ use tokio::time::timeout;
 use super::Web;
 use super::problem::Problem;
 
-/// How long a request may take to arrive and to be answered; the longest wait on purpose, a poll of
-/// Socket.IO, takes half of it. Streams go on after their first byte.
-const ANSWER: Duration = Duration::from_secs(60);
-
-/// Bounds the time of a request, so that no body comes for ever.
-pub(super) async fn in_time(request: Request, next: Next) -> Response {
-    timeout(ANSWER, next.run(request))
+/// Bounds the time of a request, so that no body comes for ever. Streams go on after their first byte.
+pub(super) async fn in_time(
+    State(most): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Response {
+    timeout(most, next.run(request))
         .await
         .unwrap_or_else(|_| Problem::TooSlow.into_response())
 }

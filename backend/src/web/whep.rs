@@ -81,7 +81,7 @@ async fn trickle(
 
 /// Keeps a viewer's session until it ends or the broadcast does, and counts the viewer meanwhile. The
 /// session ends when this returns.
-async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Seat, _place: Place) {
+async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Seat, place: Place) {
     let mut changes = room.changes();
     let connected = tokio::select! {
         connected = session.connected() => connected.is_ok(),
@@ -93,10 +93,11 @@ async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Sea
     let _viewer = seat.watching();
     tokio::select! {
         end = session.ended() => match end {
-            End::BFrames => tracing::info!(
+            End::Unshowable(obstacle) => tracing::info!(
                 room = %room.key(), %peer,
-                "a viewer's session ends: the room sends B-frames now, which browsers cannot show"
+                "a viewer's session ends, because {obstacle}"
             ),
+            End::Unfit => place.is_unfit(),
             end => tracing::debug!(room = %room.key(), %peer, ?end, "a viewer's session ends"),
         },
         () = over(&mut changes) => {}

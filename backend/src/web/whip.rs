@@ -39,6 +39,7 @@ async fn publish(
     let span = session_span::session("whip", Some(peer));
     let answer = web.webrtc.publish(&offer, room.stage());
     let answer = answer.instrument(span.clone()).await?;
+    let answer = answer.limited_to(room.bitrate());
     let place = web.sessions.enter(Entry {
         role: Role::Publisher,
         room: room.key().clone(),
@@ -107,6 +108,7 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         end = session.ended() => Some(end),
         too_much = ceiling.exceeded() => {
             tracing::warn!(room = %room.key(), "a WHIP publisher is ended: {too_much}");
+            room.tell_cut_off(&too_much);
             None
         }
         () = admission.revoked() => None,
@@ -116,6 +118,6 @@ async fn tend(mut session: Session, mut admission: Admission, _place: Place) {
         Some(End::Closed) => on_air.stop(),
         Some(End::TakenOver) => on_air.hand_over(),
         // Whoever has the new stream key may resume.
-        Some(End::Lost | End::Unfit | End::BFrames) | None => drop(on_air),
+        Some(End::Lost | End::Unfit | End::Unshowable(_)) | None => drop(on_air),
     }
 }

@@ -159,10 +159,11 @@ mod tests {
         let sdp = offer("recvonly").replace(" 98 99", " 102 98 99") + high;
         let video = VideoFormat {
             sps: Bytes::from_static(sps),
-            pps: Bytes::new(),
+            pps: Vec::new(),
             width: 1,
             height: 1,
             reorder_frames: None,
+            has_rare_colours: false,
         };
         let offer = Offer::parse(&sdp).unwrap();
         ViewerCodecs::choose(&offer, Some(&video))

@@ -5,6 +5,7 @@
 //! [`Stage`](crate::media::stage::Stage).
 
 mod answer;
+mod bandwidth;
 mod candidates;
 mod codecs;
 mod engine;
@@ -27,7 +28,7 @@ use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 pub use self::engine::{Counts, Metrics};
-use self::engine::{Credentials, Engine, Identity, View};
+use self::engine::{Credentials, Engine, Identity, View, start_workers};
 #[doc(hidden)]
 pub use self::engine::{Ear, Lane};
 use self::mux::Mux;
@@ -59,6 +60,18 @@ pub struct Answer {
     pub session: Session,
 }
 
+impl Answer {
+    /// Asks the publisher to send no more than `most` bits per second, if there is a limit.
+    #[must_use]
+    pub fn limited_to(self, most: Option<u64>) -> Self {
+        let sdp = match most {
+            Some(most) => bandwidth::limit(&self.sdp, most),
+            None => self.sdp,
+        };
+        Self { sdp, ..self }
+    }
+}
+
 /// Serves publishers and viewers by WebRTC. Dropping it ends all their sessions.
 pub struct Server {
     ground: Ground,
@@ -76,10 +89,17 @@ impl Server {
     ///
     /// # Errors
     /// When a port cannot be bound, a thread not be started, or there is no way to make a certificate.
-    pub async fn bind(config: Config) -> io::Result<Arc<Self>> {
+    pub fn bind(config: &Config) -> io::Result<Arc<Self>> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
-        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto)).await?;
+        let alive = CancellationToken::new();
+        let failed = alive.clone().drop_guard();
+        let workers = start_workers(&alive)?;
+        let runtimes: Vec<_> = workers
+            .iter()
+            .map(|worker| worker.runtime.clone())
+            .collect();
+        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto), &runtimes)?;
         let advertised = advertised(mux.local(), &config.public_addresses).into();
         let fingerprint = certificate
             .get_fingerprints(crypto.crypto())
@@ -92,8 +112,8 @@ impl Server {
             certificate: certificate.dtls_certificate.clone(),
             crypto: Arc::clone(&crypto),
         };
-        let alive = CancellationToken::new();
-        let engine = Engine::start(Arc::clone(&mux), identity, &alive)?;
+        let engine = Engine::new(Arc::clone(&mux), workers, identity);
+        failed.disarm();
         let ground = Ground {
             mux,
             crypto,

@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::media::access_unit::{AccessUnit, Format};
-use crate::media::h264::nals;
+use crate::media::h264::{VideoFormat, nals};
 
 /// Largest RTP payload: what is left of 1,200 bytes, which pass on every path, behind the RTP header, an
 /// RTX header and the authentication tag.
@@ -23,7 +23,7 @@ pub(super) fn payloads(unit: &AccessUnit) -> Vec<Bytes> {
             let mut payloads = Vec::with_capacity(2 + unit.data.len() / MAX_PAYLOAD);
             if unit.random_access {
                 // Every keyframe brings its parameter sets: a viewer can start at any.
-                payloads.extend(aggregate(&format.sps, &format.pps));
+                payloads.extend(parameter_sets(format));
             }
             for nal in nals(&unit.data) {
                 packetize(&nal, &mut payloads);
@@ -33,19 +33,22 @@ pub(super) fn payloads(unit: &AccessUnit) -> Vec<Bytes> {
     }
 }
 
-/// Both parameter sets in one packet, or each in its own where they do not fit.
-fn aggregate(sps: &Bytes, pps: &Bytes) -> Vec<Bytes> {
-    if 1 + 2 + sps.len() + 2 + pps.len() > MAX_PAYLOAD {
+/// All parameter sets in one packet, or each in its own where they do not fit.
+fn parameter_sets(format: &VideoFormat) -> Vec<Bytes> {
+    let sizes = format.parameter_sets().map(|set| 2 + set.len());
+    let size = 1 + sizes.sum::<usize>();
+    if size > MAX_PAYLOAD {
         let mut payloads = Vec::new();
-        packetize(sps, &mut payloads);
-        packetize(pps, &mut payloads);
+        for set in format.parameter_sets() {
+            packetize(set, &mut payloads);
+        }
         return payloads;
     }
-    let mut payload = BytesMut::with_capacity(5 + sps.len() + pps.len());
+    let mut payload = BytesMut::with_capacity(size);
     payload.put_u8(STAP_A);
-    for nal in [sps, pps] {
-        payload.put_u16(u16::try_from(nal.len()).unwrap_or(u16::MAX));
-        payload.put_slice(nal);
+    for set in format.parameter_sets() {
+        payload.put_u16(u16::try_from(set.len()).unwrap_or(u16::MAX));
+        payload.put_slice(set);
     }
     vec![payload.freeze()]
 }
@@ -78,18 +81,19 @@ mod tests {
 
     use super::*;
     use crate::media::access_unit::{AudioFormat, Epoch};
-    use crate::media::h264::{VideoFormat, put_nal};
+    use crate::media::h264::put_nal;
     use crate::media::time::MediaTime;
 
     fn format(sps_len: usize) -> Format {
         let sps = Bytes::from([&[0x67][..], &vec![1; sps_len - 1]].concat());
-        let pps = Bytes::from_static(&[0x68, 2]);
+        let pps = vec![Bytes::from_static(&[0x68, 2])];
         let video = VideoFormat {
             sps,
             pps,
             width: 16,
             height: 16,
             reorder_frames: None,
+            has_rare_colours: false,
         };
         Format::Video(Arc::new(video))
     }

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use rtc::sdp::{MediaDescription, SessionDescription};
 
 use super::engine::Fingerprint;
-use crate::media::stage::{Formats, Tracks};
+use crate::media::stage::{Formats, Obstacle, Tracks};
 
 /// An offer that is refused. `Display` is a sentence for whoever sent it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,11 +23,8 @@ pub enum OfferError {
     #[error("The server is busy with the viewers it has: please try again in a moment.")]
     Busy,
     /// It wants a picture that browsers cannot show over WebRTC.
-    #[error(
-        "This broadcast cannot be watched over WebRTC now, because its encoder sends B-frames: its \
-         broadcaster has to switch them off (x264: keyint=60 bframes=0)."
-    )]
-    BFrames,
+    #[error("This broadcast cannot be watched over WebRTC now, because {0}.")]
+    Unshowable(Obstacle),
     /// Something failed on our side.
     #[error("The server could not set up the connection: please try again. ({0})")]
     Internal(String),
@@ -189,7 +186,7 @@ impl Offer {
     ///
     /// # Errors
     /// [`OfferError::Direction`] if it does not receive, [`OfferError::NoCommonCodec`] if it could not
-    /// decode what the room sends, [`OfferError::BFrames`] if nobody could over WebRTC.
+    /// decode what the room sends, [`OfferError::Unshowable`] if nobody could over WebRTC.
     pub(super) fn watches(&self, formats: &Formats) -> Result<Tracks, OfferError> {
         if !self.sections.iter().all(|section| section.receives) {
             return Err(OfferError::Direction(
@@ -212,10 +209,10 @@ impl Offer {
             return Err(OfferError::NoCommonCodec(sends));
         }
         self.check_codecs(tracks, &sends)?;
-        if tracks.video && formats.b_frames {
-            return Err(OfferError::BFrames);
+        match formats.obstacle() {
+            Some(obstacle) if tracks.video => Err(OfferError::Unshowable(obstacle)),
+            _ => Ok(tracks),
         }
-        Ok(tracks)
     }
 
     /// What the offer could take besides these tracks.
@@ -397,13 +394,14 @@ pub(super) mod tests {
 
     fn formats() -> Formats {
         let sps = Bytes::from_static(&[0x67, 0x64, 0x00, 0x1f]);
-        let pps = Bytes::from_static(&[0x68]);
+        let pps = vec![Bytes::from_static(&[0x68])];
         let video = VideoFormat {
             sps,
             pps,
             width: 1280,
             height: 720,
             reorder_frames: Some(0),
+            has_rare_colours: false,
         };
         Formats {
             video: Some(Arc::new(video)),
@@ -515,6 +513,16 @@ pub(super) mod tests {
                 audio: true
             })
         );
+    }
+
+    #[test]
+    fn a_picture_in_rare_colours_is_refused_with_what_to_choose() {
+        let mut rare = formats();
+        Arc::make_mut(rare.video.as_mut().unwrap()).has_rare_colours = true;
+        let both = Offer::parse(&offer("recvonly")).unwrap();
+        let error = both.watches(&rare).unwrap_err();
+        assert_eq!(error, OfferError::Unshowable(Obstacle::Colours));
+        assert!(error.to_string().contains("NV12"), "{error}");
     }
 
     #[test]

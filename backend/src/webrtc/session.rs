@@ -3,6 +3,8 @@
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::media::stage::Obstacle;
+
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -14,8 +16,8 @@ pub enum End {
     TakenOver,
     /// The viewer's path does not carry the stream, not even its keyframes.
     Unfit,
-    /// The picture of the room has B-frames now, which browsers cannot show over WebRTC.
-    BFrames,
+    /// The picture of the room has become one that browsers cannot show over WebRTC.
+    Unshowable(Obstacle),
 }
 
 /// Where a session is in its life.

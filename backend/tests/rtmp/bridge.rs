@@ -152,8 +152,8 @@ async fn decode_pictures(units: &[Arc<AccessUnit>]) -> Vec<u8> {
         let Format::Video(video) = &unit.format else {
             continue;
         };
-        let sets = [video.sps.clone(), video.pps.clone()];
-        let sets = sets.into_iter().filter(|_| unit.random_access);
+        let sets = video.parameter_sets().cloned();
+        let sets = sets.filter(|_| unit.random_access);
         for nal in sets.chain(nals(&unit.data)) {
             stream.put_slice(&[0, 0, 0, 1]);
             stream.put_slice(&nal);

@@ -22,6 +22,7 @@ async fn tags(server: &Server, path: &str, count: usize) -> (Vec<u8>, Vec<Tag>) 
     let (mut bytes, mut tags) = (Vec::new(), Vec::new());
     let mut at = 13;
     while tags.len() < count {
+        bytes.extend_from_slice(&stream.next().await.unwrap().unwrap());
         while let Some(header) = bytes.get(at..at + 11) {
             let number = |bytes: &[u8]| bytes.iter().fold(0, |n, &b| n << 8 | usize::from(b));
             let (size, header): (usize, &[u8]) = (number(&header[1..4]), header);
@@ -34,7 +35,6 @@ async fn tags(server: &Server, path: &str, count: usize) -> (Vec<u8>, Vec<Tag>) 
             tags.push((header[0], time, body.to_vec()));
             at += 11 + size + 4;
         }
-        bytes.extend_from_slice(&stream.next().await.unwrap().unwrap());
     }
     (bytes[..13].to_vec(), tags)
 }

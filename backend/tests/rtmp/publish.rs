@@ -99,6 +99,33 @@ async fn an_encoder_that_sends_more_than_it_may_is_told_so_and_ended() {
 }
 
 #[tokio::test]
+async fn an_encoder_that_sends_nothing_is_told_so_and_ended() {
+    let server = Server::start_with(&["--silence-seconds", "1"]).await;
+    let made = server.create_room("r").await;
+    let mut encoder = RtmpClient::on_air(&server, stream_key(&made)).await;
+    encoder.second(0).await;
+    server.state_becomes(&made, RoomState::Live).await;
+    let (code, description) = encoder.status().await;
+    assert_eq!(code, "NetStream.Publish.BadName");
+    assert!(
+        description.contains("no picture and no sound"),
+        "{description}"
+    );
+    server.state_becomes(&made, RoomState::Reconnecting).await;
+}
+
+#[tokio::test]
+async fn publishers_beyond_the_most_are_told_so() {
+    let server = Server::start_with(&["--max-publishers", "1"]).await;
+    let (one, other) = (server.create_room("r").await, server.create_room("r").await);
+    let _encoder = RtmpClient::on_air(&server, stream_key(&one)).await;
+    let mut second = RtmpClient::publish(&server, stream_key(&other)).await;
+    let (code, description) = second.status().await;
+    assert_eq!(code, "NetStream.Publish.BadName");
+    assert!(description.contains("as many broadcasts"), "{description}");
+}
+
+#[tokio::test]
 async fn every_other_refusal_is_told_in_words_too() {
     let server = Server::start_with(&["--legacy", "off"]).await;
     let made = server.create_room("r").await;

@@ -82,3 +82,18 @@ async fn viewers_by_webrtc_hls_rtmp_and_flv_are_counted_together() {
     }
     assert_eq!((room.viewers, room.peak_viewers), (0, 4));
 }
+
+#[tokio::test]
+async fn a_player_too_many_is_told_so() {
+    let server = Server::start_with(&["--max-viewers-per-room", "1"]).await;
+    let made = server.create_room("r").await;
+    let mut encoder = RtmpClient::on_air(&server, stream_key(&made)).await;
+    encoder.second(0).await;
+    server.state_becomes(&made, RoomState::Live).await;
+    let _first = RtmpClient::play(&server, made.room.key.as_str()).await;
+    server.room_becomes(&made, |room| room.viewers == 1).await;
+    let mut second = RtmpClient::play(&server, made.room.key.as_str()).await;
+    let (code, description) = second.status().await;
+    assert_eq!(code, "NetStream.Play.StreamNotFound");
+    assert!(description.contains("room is full"), "{description}");
+}

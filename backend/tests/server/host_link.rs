@@ -88,3 +88,16 @@ async fn only_a_host_makes_links_and_not_for_a_room_that_is_over() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn guesses_are_wrong_secrets_as_others_are() {
+    let server = Server::start_with(&["--wrong-secrets-per-minute", "2"]).await;
+    let room = server.create_room("r").await;
+    let secret = link(&server, &room).await;
+    for _ in 0..2 {
+        refused(redeem(&server, &room, "guess").await, 410).await;
+    }
+    let right = redeem(&server, &room, &secret).await;
+    assert!(right.headers().contains_key("retry-after"));
+    refused(right, 429).await;
+}

@@ -4,13 +4,17 @@
 
 mod acme;
 mod api;
+mod bitrate;
+mod dashboard;
 mod health;
 mod host_link;
 mod ipv6;
+mod limits;
 mod metrics;
 mod moderation;
 mod moderation_limits;
 mod page;
+mod readiness;
 mod security;
 mod sessions;
 mod social;

@@ -48,7 +48,26 @@ async fn a_missing_file_is_no_page() {
 }
 
 #[tokio::test]
-async fn health_is_told() {
+async fn people_are_shown_a_page_that_says_that_there_is_nothing() {
     let server = Server::start().await;
-    assert_eq!(server.get("/healthz").await.text().await.unwrap(), "ok");
+    let index = server.get("/").await;
+    let etag = index.headers()["etag"].clone();
+    let index = index.text().await.unwrap();
+    for path in ["/nonsense", "/room/a%20b", "/a/b/c"] {
+        let request = server.request(Method::GET, path);
+        let request = request
+            .header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("if-none-match", &etag);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 404, "{path}");
+        let policy = response.headers()["content-security-policy"].to_str();
+        assert!(policy.unwrap().contains("script-src 'self'"), "{path}");
+        assert_eq!(response.text().await.unwrap(), index, "{path}");
+    }
+    // A program's request, and one of a page's script.
+    for accept in ["*/*", "application/json"] {
+        let request = server.request(Method::GET, "/nonsense");
+        let response = request.header("accept", accept).send().await.unwrap();
+        refused(response, 404).await;
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::support::{SOON, Server, Socket, refused};
 use crate::webrtc_client::Client;
 
-const SDP: &str = "application/sdp";
+pub(crate) const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// A complete offer to send, in a codec that no room takes.
@@ -21,7 +21,13 @@ const VP8_ONLY: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=gro
     a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
     a=setup:actpass\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:96 VP8/90000\r\na=ssrc:1 cname:x\r\n";
 
-async fn post(server: &Server, path: &str, secret: &str, kind: &str, body: &str) -> Response {
+pub(crate) async fn post(
+    server: &Server,
+    path: &str,
+    secret: &str,
+    kind: &str,
+    body: &str,
+) -> Response {
     let request = server
         .request(Method::POST, path)
         .header("content-type", kind);
@@ -67,7 +73,7 @@ pub(crate) async fn publish(server: &Server, made: &CreatedRoom, stream_key: &st
     peer
 }
 
-async fn watch(server: &Server, made: &CreatedRoom) -> Peer {
+pub(crate) async fn watch(server: &Server, made: &CreatedRoom) -> Peer {
     let path = format!("/whep/{}", made.room.key);
     begin(server, &path, "", Client::viewer().await).await
 }

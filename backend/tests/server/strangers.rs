@@ -110,6 +110,31 @@ async fn who_tries_secrets_is_soon_not_told_any_more_which_is_right() {
 }
 
 #[tokio::test]
+async fn wrong_host_tokens_over_sockets_are_wrong_secrets_too() {
+    let server = Server::start_with(&["--wrong-secrets-per-minute", "2"]).await;
+    let room = server.create_room("r").await;
+    let mut socket = Socket::connect_from(&server, "192.0.2.1").await;
+    let join = |token: &str| json!({"key": room.room.key, "host_token": token});
+    for _ in 0..2 {
+        let sentence = socket.refusal("join_room", join("wrong")).await;
+        assert!(sentence.contains("not the room's host token"), "{sentence}");
+    }
+    let right = socket.call("join_room", join(&room.host_token)).await;
+    let sentence = right["error"].as_str().unwrap();
+    assert!(sentence.contains("Too many wrong secrets"), "{sentence}");
+    assert!(right["retry_after_ms"].as_u64().unwrap() > 0, "{right}");
+    // Nor by HTTP, and a socket that shows none comes in.
+    let path = format!("/api/rooms/{}/health", room.room.key);
+    let request = server.request(Method::GET, &path);
+    let health = from(request.bearer_auth(&room.host_token), "192.0.2.1");
+    refused(health.send().await.unwrap(), 429).await;
+    socket.join(&room).await;
+    let mut other = Socket::connect_from(&server, "192.0.2.2").await;
+    let joined = other.call("join_room", join(&room.host_token)).await;
+    assert_eq!(joined["ok"], true, "{joined}");
+}
+
+#[tokio::test]
 async fn who_asks_for_too_many_sessions_has_to_wait() {
     let server = Server::start_with(&["--sessions-per-minute", "2"]).await;
     let room = server.create_room("r").await;

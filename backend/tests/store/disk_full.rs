@@ -1,5 +1,6 @@
 //! The disk fills up while the server runs, and is made room on again.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::process::Command;
@@ -64,6 +65,16 @@ async fn say_until(
     timeout(PATIENCE, said).await.expect("the answer comes")
 }
 
+/// What is counted without labels.
+async fn counted(server: &Process) -> HashMap<String, f64> {
+    let answer = server.request(reqwest::Method::GET, "/metrics");
+    let text = answer.send().await.unwrap().text().await.unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines
+        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn comments_are_refused_while_the_disk_is_full_and_taken_again_after() {
     let Some(disk) = Disk::new() else {
@@ -99,6 +110,14 @@ async fn comments_are_refused_while_the_disk_is_full_and_taken_again_after() {
     let request = server.request(reqwest::Method::POST, "/api/rooms");
     let response = request.json(&json!({"title": "r"})).send().await.unwrap();
     assert_eq!(response.status(), 503);
+    let health = server.request(reqwest::Method::GET, "/healthz");
+    let health = health.send().await.unwrap();
+    assert_eq!(health.status(), 503);
+    let why = health.text().await.unwrap();
+    assert!(why.contains("cannot save anything"), "{why}");
+    let metrics = counted(&server).await;
+    assert!(metrics["golive_store_failures_total"] > 0.0);
+    assert!(metrics["golive_store_waiting"] > 0.0);
     // Everything else goes on.
     assert_eq!(server.get(&format!("/api/rooms/{key}")).await["key"], key);
     let like = socket.call("upvote", json!(key)).await.unwrap();
@@ -106,6 +125,14 @@ async fn comments_are_refused_while_the_disk_is_full_and_taken_again_after() {
 
     disk.free();
     say_until(&mut socket, key, |answer| answer["ok"] == true).await;
+    let health = server.request(reqwest::Method::GET, "/healthz");
+    assert_eq!(health.send().await.unwrap().status(), 200);
+    let metrics = counted(&server).await;
+    let (batches, changes) = (
+        metrics["golive_store_commit_seconds_count"],
+        metrics["golive_store_changes_total"],
+    );
+    assert!(0.0 < batches && batches <= changes, "{batches} {changes}");
     let (log, said) = (server.log(), server.comments(&room).await);
     assert!(
         log.contains("the disk is full") && log.contains("taken again"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, Response};
 use serde_json::json;
-use shared::api::{CreatedRoom, RotatedStreamKey};
+use shared::api::{CreatedRoom, HostLink, RotatedStreamKey};
 use shared::room::RoomState;
 
 use crate::folder::Folder;
@@ -326,4 +326,30 @@ async fn a_signal_stops_it_in_order_and_a_second_one_at_once() {
         server.get("/api/rooms").await[0]["key"],
         room.room.key.as_str()
     );
+}
+
+#[tokio::test]
+async fn a_link_to_another_device_ends_with_the_server_and_says_how_to_get_a_new_one() {
+    let folder = Folder::new();
+    let server = start(&folder).await;
+    let room = server.create_room("r").await;
+    let path = format!("/api/rooms/{}/host-link", room.room.key);
+    let make = async |server: &Server| -> String {
+        let request = server.request(Method::POST, &path);
+        let made = request.bearer_auth(&room.host_token).send().await.unwrap();
+        let made: HostLink = made.json().await.unwrap();
+        made.url.split_once("#host=").unwrap().1.to_owned()
+    };
+    let redeem = async |server: &Server, secret: &str| {
+        let request = server.request(Method::POST, &format!("{path}/redeem"));
+        let request = request.json(&json!({"secret": secret}));
+        request.send().await.unwrap()
+    };
+    let link = make(&server).await;
+    server.stop().await;
+    let server = start(&folder).await;
+    let sentence = refused(redeem(&server, &link).await, 410).await;
+    assert!(sentence.contains("please make a new one"), "{sentence}");
+    let link = make(&server).await;
+    assert_eq!(redeem(&server, &link).await.status(), 200);
 }

@@ -12,13 +12,8 @@ use tokio::time::timeout;
 use crate::folder::Folder;
 use crate::process::Process;
 
-/// All that we log, and what libraries do short of every byte that comes and goes.
-const LOUDEST: &[&str] = &[
-    "--log",
-    "debug,golive=trace",
-    "--create-token",
-    "opensesame-opensesame",
-];
+/// All that can be asked for.
+const LOUDEST: &[&str] = &["--log", "trace", "--create-token", "opensesame-opensesame"];
 const PATHS: &[&str] = &["", "/comments", "/health"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,7 +14,7 @@ use golive::media::access_unit::{AccessUnit, AudioCodec, AudioFormat, Epoch, For
 use golive::media::audio::Transcoder;
 use golive::media::fanout::{Start, Subscription};
 use golive::media::h264::VideoFormat;
-use golive::media::stage::{NewUnit, Stage, Tracks};
+use golive::media::stage::{NewUnit, Obstacle, Stage, Tracks};
 use golive::media::time::MediaTime;
 use golive::webrtc::{Config, End, OfferError, Server, Session};
 use rtc::rtp;
@@ -29,7 +29,7 @@ async fn server() -> Arc<Server> {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_addresses: Vec::new(),
     };
-    Server::bind(config).await.unwrap()
+    Server::bind(&config).unwrap()
 }
 
 /// Everything that is published, from the first keyframe on.
@@ -264,10 +264,13 @@ async fn b_frames_end_the_sessions_of_viewers_and_refuse_new_ones() {
     let (_viewer, mut viewing) = view(&server, &stage).await;
     timeout(SOON, viewing.connected()).await.unwrap().unwrap();
     publication.write(picture(33, 66, false)).unwrap();
-    assert_eq!(timeout(SOON, viewing.ended()).await.unwrap(), End::BFrames);
+    assert_eq!(
+        timeout(SOON, viewing.ended()).await.unwrap(),
+        End::Unshowable(Obstacle::BFrames)
+    );
     let offer = Client::viewer().await.offer().await;
     let refused = server.watch(&offer, &stage).await.unwrap_err();
-    assert_eq!(refused, OfferError::BFrames);
+    assert_eq!(refused, OfferError::Unshowable(Obstacle::BFrames));
     is_empty(&server).await;
     let publication = stage.publish(Tracks {
         video: true,

@@ -1,5 +1,6 @@
 //! Loads a server with a busy chat: how many events a second it delivers, and what likes cost.
 
+use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +9,7 @@ use e2e::load::crowd::Crowd;
 use e2e::load::process::{CpuMeter, Process};
 use e2e::load::statistics::millis;
 use e2e::load::table::Table;
-use e2e::{Server, eventually};
+use e2e::{Server, eventually, target_dir};
 use shared::limits::{COMMENT_RATE, LIKE_RATE};
 use tokio::time::{Instant, sleep};
 
@@ -40,12 +41,20 @@ struct Arguments {
     /// Likes a second
     #[arg(long, default_value_t = 1_000)]
     likes: u32,
+    /// Keep what is said on the disk, as servers do unless they are told otherwise
+    #[arg(long)]
+    kept: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let server = Server::start().await?;
+    let folder = target_dir().join("e2e/load-social-data");
+    // What an earlier run left behind when it was interrupted.
+    let _ = fs::remove_dir_all(&folder);
+    let data = format!("--data={}", folder.display());
+    let flags: &[&str] = if arguments.kept { &[&data] } else { &[] };
+    let server = Server::start_with(flags).await?;
     let process = Process::new(server.pid().context("the server ended by itself")?)?;
     let room = server.create_room("Load").await?.room;
     let crowd = Crowd::gather(
@@ -63,7 +72,9 @@ async fn main() -> Result<()> {
     likes(&crowd, process, &arguments).await?;
     comments(&crowd, process, &arguments).await?;
     drop(crowd);
-    server.stop().await
+    server.stop().await?;
+    let _ = fs::remove_dir_all(&folder);
+    Ok(())
 }
 
 /// Likes are so aggregated that they cost next to nothing.
@@ -116,6 +127,8 @@ async fn comments(crowd: &Crowd, process: Process, arguments: &Arguments) -> Res
         "delivered/s",
         "missing",
         "delay p50 ms",
+        "p99 ms",
+        "acknowledged p50 ms",
         "p99 ms",
         "server CPU %",
         "own CPU %",
@@ -177,6 +190,12 @@ async fn step(
     let _ = all.await;
     let took = began.elapsed().as_secs_f64();
     let (cpu, own_cpu) = (cpu.percent()?, own_cpu.percent()?);
+    let acknowledged = eventually("all is acknowledged", LATE, async || {
+        let acks = crowd.acks_heard();
+        ensure!(acks == count, "{acks} of {count}");
+        Ok(())
+    });
+    let _ = acknowledged.await;
     let mut heard = crowd.take_heard()?;
     ensure!(
         heard.notices == 0,
@@ -185,6 +204,8 @@ async fn step(
     );
     let delivered = heard.comments.ended();
     heard.comments.add_missing(expected - delivered);
+    let acknowledged = heard.acks.ended();
+    heard.acks.add_missing(count - acknowledged);
     let (p50, p99) = (
         heard.comments.percentile(50.0),
         heard.comments.percentile(99.0),
@@ -199,6 +220,8 @@ async fn step(
         (expected - delivered).to_string(),
         millis(p50),
         millis(p99),
+        millis(heard.acks.percentile(50.0)),
+        millis(heard.acks.percentile(99.0)),
         format!("{cpu:.1}"),
         format!("{own_cpu:.1}"),
     ]);

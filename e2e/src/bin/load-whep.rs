@@ -37,6 +37,10 @@ struct Arguments {
     /// Seconds to measure
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// How many viewers decrypt what they are sent, and ask again for what they miss; the others read only
+    /// the headers, so that this program leaves the server something of the machine
+    #[arg(long, default_value_t = 50)]
+    thorough: usize,
     /// Let the viewers come and go so many times instead, and fail if anything is left of them
     #[arg(long, value_name = "TIMES")]
     churn: Option<usize>,
@@ -101,7 +105,9 @@ impl Broadcast {
 
     async fn audience(&self, count: usize, arguments: &Arguments) -> Result<Audience> {
         let rate = arguments.joins_per_second;
-        let audience = Audience::join(&self.entrance, &self.identity, count, rate).await?;
+        let thorough = arguments.thorough;
+        let audience =
+            Audience::join(&self.entrance, &self.identity, count, rate, thorough).await?;
         if let Some(failure) = audience.failures.first() {
             let failures = audience.failures.len();
             eprintln!("{failures} viewers could not join; the first one: {failure:#}");

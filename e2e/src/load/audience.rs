@@ -30,7 +30,8 @@ pub struct Received {
 }
 
 impl Audience {
-    /// `count` viewers join, `per_second` of them each second.
+    /// `count` viewers join, `per_second` of them each second. All but `thorough` of them only read the
+    /// headers of what they are sent.
     ///
     /// # Errors
     /// A viewer's task panicked.
@@ -39,13 +40,15 @@ impl Audience {
         identity: &Identity,
         count: usize,
         per_second: u32,
+        thorough: usize,
     ) -> Result<Self> {
         let mut arrivals = interval(Duration::from_secs(1) / per_second);
         let mut joining = JoinSet::new();
-        for _ in 0..count {
+        for number in 0..count {
             arrivals.tick().await;
             let (endpoint, identity) = (endpoint.clone(), identity.clone());
-            joining.spawn(async move { Viewer::join(&endpoint, &identity).await });
+            joining
+                .spawn(async move { Viewer::join(&endpoint, &identity, number >= thorough).await });
         }
         let (mut viewers, mut failures) = (Vec::new(), Vec::new());
         while let Some(joined) = joining.join_next().await {

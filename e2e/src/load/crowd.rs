@@ -23,7 +23,8 @@ const OUTBOX: usize = 64;
 
 /// What a person wants to say.
 enum Saying {
-    Comment(SendComment),
+    /// And when it was due, as in [`SENT`].
+    Comment(SendComment, u64),
     Upvote(Upvote),
 }
 
@@ -32,42 +33,55 @@ enum Saying {
 pub struct Heard {
     /// From sending a comment to its arrival at each person.
     pub comments: Delays,
+    /// From sending a comment to its acknowledgement, which comes when it is kept.
+    pub acks: Delays,
     /// `likes` events.
     pub likes_events: usize,
     /// Likes in these, as deltas.
     pub likes: u64,
-    /// `notice` events: the server refused something.
+    /// `notice` events and refusing acknowledgements: the server refused something.
     pub notices: usize,
-    /// What the first notice said.
+    /// What the first of them said.
     pub first_notice: Option<String>,
 }
 
 impl Heard {
     fn hear(&mut self, event: &Incoming, since: Instant) {
+        let delay = |sent| since.elapsed().saturating_sub(Duration::from_micros(sent));
+        if let Some((sent, answer)) = event.acknowledgement() {
+            if answer.contains("\"error\":") {
+                self.refused(answer);
+            } else {
+                self.acks.add(delay(sent));
+            }
+            return;
+        }
         let Some((name, payload)) = event.parts() else {
             return;
         };
         match name {
             to_client::COMMENT => {
                 if let Some(sent) = number(payload, SENT) {
-                    let delay = since.elapsed().saturating_sub(Duration::from_micros(sent));
-                    self.comments.add(delay);
+                    self.comments.add(delay(sent));
                 }
             }
             to_client::LIKES => {
                 self.likes_events += 1;
                 self.likes += number(payload, "delta").unwrap_or_default();
             }
-            to_client::NOTICE => {
-                self.notices += 1;
-                self.first_notice.get_or_insert_with(|| payload.to_owned());
-            }
+            to_client::NOTICE => self.refused(payload),
             _ => {}
         }
     }
 
+    fn refused(&mut self, why: &str) {
+        self.notices += 1;
+        self.first_notice.get_or_insert_with(|| why.to_owned());
+    }
+
     fn append(&mut self, other: Self) {
         self.comments.append(other.comments);
+        self.acks.append(other.acks);
         self.likes_events += other.likes_events;
         self.likes += other.likes;
         self.notices += other.notices;
@@ -153,7 +167,7 @@ impl Crowd {
                 name: None,
                 extra: BTreeMap::from([(SENT.to_owned(), json!(micros))]),
             };
-            person.say(Saying::Comment(comment)).await?;
+            person.say(Saying::Comment(comment, micros)).await?;
         }
         Ok(())
     }
@@ -183,6 +197,13 @@ impl Crowd {
         people
             .map(|person| person.heard.lock().comments.ended())
             .sum()
+    }
+
+    /// The same of acknowledgements.
+    #[must_use]
+    pub fn acks_heard(&self) -> usize {
+        let people = self.people.iter();
+        people.map(|person| person.heard.lock().acks.ended()).sum()
     }
 
     /// What everybody has received since this was last asked.
@@ -247,7 +268,9 @@ async fn live(
         tokio::select! {
             event = socket.event() => heard.lock().hear(&event?, since),
             saying = sayings.recv() => match saying {
-                Some(Saying::Comment(comment)) => socket.emit(to_server::COMMENT, &comment).await?,
+                Some(Saying::Comment(comment, sent)) => {
+                    socket.emit_numbered(to_server::COMMENT, sent, &comment).await?;
+                }
                 Some(Saying::Upvote(upvote)) => socket.emit(to_server::UPVOTE, &upvote).await?,
                 None => return Ok(()),
             },

@@ -1,7 +1,7 @@
 //! The least that viewers can cost: each one's packets encrypted in place and handed to the kernel, at the
 //! pace and in the sizes of the real ones, and nothing else.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use rtc::crypto::{AeadAlgorithm, AeadCipher, default_provider};
+use tokio::net::UdpSocket;
+use tokio::task::JoinSet;
 
 use super::media::{
     FRAME_RATE, KEYFRAME_BYTES, KEYFRAME_INTERVAL, PICTURE_BYTES, SOUND_BYTES, SOUND_INTERVAL,
@@ -25,10 +27,11 @@ const THREAD: &str = "floor";
 const WARM_UP: Duration = Duration::from_secs(1);
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// The loop and the sockets it sends to, until it is dropped.
+/// The loop and those it sends to, until it is dropped.
 struct Floor {
     stopping: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    source: Option<JoinHandle<()>>,
+    _sinks: JoinSet<()>,
 }
 
 /// CPU of the least that so many viewers can cost, in percent of one core.
@@ -36,7 +39,7 @@ struct Floor {
 /// # Errors
 /// Sockets or threads cannot be had, or the kernel does not tell.
 pub async fn measure(viewers: usize, time: Duration) -> Result<f64> {
-    let floor = Floor::start(viewers)?;
+    let floor = Floor::start(viewers).await?;
     tokio::time::sleep(WARM_UP).await;
     let (before, began) = (cpu()?, Instant::now());
     tokio::time::sleep(time).await;
@@ -47,59 +50,47 @@ pub async fn measure(viewers: usize, time: Duration) -> Result<f64> {
 }
 
 impl Floor {
-    fn start(viewers: usize) -> Result<Self> {
-        let bind = || -> Result<UdpSocket> {
-            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        };
-        let sinks = (0..viewers).map(|_| bind()).collect::<Result<Vec<_>>>()?;
-        let addresses = sinks.iter().map(UdpSocket::local_addr);
-        let addresses = addresses.collect::<std::io::Result<Vec<_>>>()?;
-        let source = Source::new(bind()?, addresses)?;
+    async fn start(viewers: usize) -> Result<Self> {
+        let (mut sinks, mut addresses) = (JoinSet::new(), Vec::new());
+        for _ in 0..viewers {
+            let sink = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            addresses.push(sink.local_addr()?);
+            sinks.spawn(drain(sink));
+        }
+        let socket = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        let source = Source::new(socket, addresses)?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let mut floor = Self {
-            stopping: Arc::clone(&stopping),
-            threads: Vec::new(),
-        };
-        floor.spawn("floor-sinks", {
-            let stopping = Arc::clone(&stopping);
-            move || drain(&sinks, &stopping)
-        })?;
-        floor.spawn(THREAD, move || source.run(&stopping))?;
-        Ok(floor)
-    }
-
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(run)?;
-        self.threads.push(thread);
-        Ok(())
+        let stop = Arc::clone(&stopping);
+        let thread = thread::Builder::new().name(THREAD.to_owned());
+        Ok(Self {
+            stopping,
+            source: Some(thread.spawn(move || source.run(&stop))?),
+            _sinks: sinks,
+        })
     }
 }
 
 impl Drop for Floor {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        if let Some(source) = self.source.take() {
+            let _ = source.join();
         }
     }
 }
 
-/// Takes what arrives, as real viewers do.
-fn drain(sinks: &[UdpSocket], stopping: &AtomicBool) {
+/// Takes what arrives as synthetic viewers do: over loopback it is the sender who pays for waking them.
+async fn drain(sink: UdpSocket) {
     let mut buffer = [0; 2_048];
-    while !stopping.load(Ordering::Relaxed) {
-        for sink in sinks {
-            while sink.recv(&mut buffer).is_ok() {}
-        }
-        thread::sleep(Duration::from_millis(2));
+    while sink.readable().await.is_ok() {
+        while sink.try_recv(&mut buffer).is_ok() {}
     }
 }
 
 /// Everything the loop needs.
 struct Source {
-    socket: UdpSocket,
+    socket: std::net::UdpSocket,
     state: UdpSocketState,
     viewers: Vec<(SocketAddr, Box<dyn AeadCipher>)>,
     noise: Vec<u8>,
@@ -108,7 +99,7 @@ struct Source {
 }
 
 impl Source {
-    fn new(socket: UdpSocket, addresses: Vec<SocketAddr>) -> Result<Self> {
+    fn new(socket: std::net::UdpSocket, addresses: Vec<SocketAddr>) -> Result<Self> {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         let _ = socket2::SockRef::from(&socket).set_send_buffer_size(SOCKET_BUFFER);
         let provider = default_provider()?;

@@ -103,6 +103,8 @@ pub struct Peer {
     connection: RTCPeerConnection,
     socket: UdpSocket,
     local: SocketAddr,
+    /// Media is counted as it comes, and neither decrypted nor asked for again.
+    skims: bool,
     events: VecDeque<Event>,
     video: Option<RTCRtpSenderId>,
     audio: Option<RTCRtpSenderId>,
@@ -154,6 +156,7 @@ impl Peer {
             connection,
             socket,
             local,
+            skims: false,
             events: VecDeque::new(),
             video: None,
             audio: None,
@@ -256,6 +259,12 @@ impl Peer {
         Ok(())
     }
 
+    /// From now on only the headers of media are read: what a thousand viewers decrypt on this machine, the
+    /// server could not have.
+    pub fn skim(&mut self) {
+        self.skims = true;
+    }
+
     /// Waits for the next event, and does meanwhile what the connection needs. Cancel safe.
     ///
     /// # Errors
@@ -294,6 +303,16 @@ impl Peer {
             let Ok((length, peer_addr)) = self.socket.try_recv_from(&mut buffer) else {
                 return;
             };
+            if self.skims
+                && let Some(header) = media_header(&buffer[..length])
+            {
+                let packet = rtc::rtp::Packet {
+                    header,
+                    ..Default::default()
+                };
+                self.events.push_back(Event::Media(packet));
+                continue;
+            }
             let datagram = TaggedBytesMut {
                 now,
                 transport: TransportContext {
@@ -344,6 +363,21 @@ impl Peer {
             let _ = self.socket.try_send_to(&datagram.message, to);
         }
     }
+}
+
+/// What an encrypted media packet says openly (RFC 3711 section 3.1); `None` for everything else that comes
+/// on the same port (RFC 7983, RFC 5761 section 4).
+fn media_header(datagram: &[u8]) -> Option<rtc::rtp::Header> {
+    let [128..=191, kind, high, low, ..] = *datagram else {
+        return None;
+    };
+    let (marker, payload_type) = (kind & 0x80 != 0, kind & 0x7f);
+    (!(64..=95).contains(&payload_type)).then(|| rtc::rtp::Header {
+        marker,
+        payload_type,
+        sequence_number: u16::from_be_bytes([high, low]),
+        ..Default::default()
+    })
 }
 
 /// What a browser would offer, as far as the server uses it.

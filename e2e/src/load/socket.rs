@@ -28,7 +28,7 @@ pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
-/// An event that came, as it came.
+/// An event that came, or the acknowledgement of one of ours, as it came.
 #[derive(Clone, Debug)]
 pub struct Incoming(Utf8Bytes);
 
@@ -38,6 +38,19 @@ impl Incoming {
     pub fn parts(&self) -> Option<(&str, &str)> {
         parts(&self.0)
     }
+
+    /// If it is an acknowledgement, the number of what it is for, and what it says, as JSON.
+    #[must_use]
+    pub fn acknowledgement(&self) -> Option<(u64, &str)> {
+        acknowledgement(&self.0)
+    }
+}
+
+/// `43number[arguments]`.
+fn acknowledgement(packet: &str) -> Option<(u64, &str)> {
+    let packet = packet.strip_prefix(ACK)?;
+    let (number, _) = packet.split_once('[')?;
+    Some((number.parse().ok()?, &packet[number.len()..]))
 }
 
 /// `42["name",arguments]`. Names of ours contain nothing that JSON escapes.
@@ -97,14 +110,28 @@ impl Socket {
         self.send(packet.into()).await
     }
 
-    /// Waits for the next event. Cancel safe.
+    /// Sends an event and asks for an acknowledgement with this number, which comes as an [`Incoming`].
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub async fn emit_numbered(
+        &mut self,
+        event: &str,
+        number: u64,
+        payload: &impl Serialize,
+    ) -> Result<()> {
+        let packet = format!("{EVENT}{number}{}", json!([event, payload]));
+        self.send(packet.into()).await
+    }
+
+    /// Waits for the next event or acknowledgement. Cancel safe.
     ///
     /// # Errors
     /// The connection is over.
     pub async fn event(&mut self) -> Result<Incoming> {
         loop {
             let packet = self.packet().await?;
-            if packet.starts_with(EVENT) {
+            if packet.starts_with(EVENT) || packet.starts_with(ACK) {
                 return Ok(Incoming(packet));
             }
         }
@@ -139,6 +166,14 @@ mod tests {
             parts(packet),
             Some(("comment", r#"{"text":"a \"b\", c]"}"#))
         );
+    }
+
+    #[test]
+    fn an_acknowledgement_has_its_number() {
+        let packet = r#"434711[{"ok":true,"id":3}]"#;
+        let expected = (4_711, r#"[{"ok":true,"id":3}]"#);
+        assert_eq!(acknowledgement(packet), Some(expected));
+        assert_eq!(acknowledgement(r#"42["likes",{}]"#), None);
     }
 
     #[test]

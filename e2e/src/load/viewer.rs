@@ -57,11 +57,11 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Watches the room of the endpoint.
+    /// Watches the room of the endpoint. One that skims only reads the headers after its first packet.
     ///
     /// # Errors
     /// The server refused, or no media came.
-    pub async fn join(endpoint: &Endpoint, identity: &Identity) -> Result<Self> {
+    pub async fn join(endpoint: &Endpoint, identity: &Identity, skims: bool) -> Result<Self> {
         let mut peer = Peer::viewer(identity).await?;
         let offer = peer.offer()?;
         let posted = Instant::now();
@@ -77,6 +77,9 @@ impl Viewer {
             }
         }
         let join_time = posted.elapsed();
+        if skims {
+            peer.skim();
+        }
         let task = tokio::spawn(watch(peer, Arc::clone(&reception)));
         Ok(Self {
             join_time,

@@ -215,6 +215,7 @@ pub fn CommentTools(
         // What opens here is no news in the chat.
         <div
             class="comment-tools"
+            data-test="comment-tools"
             node_ref=tools
             role="group"
             aria-live="off"

@@ -154,8 +154,8 @@ fn State(playback: Playback, host: bool) -> impl IntoView {
             view! {
                 <Message
                     heading="Browsers cannot show this yet"
-                    detail="Your encoder sends B-frames. Please change the setting named under “Health”, \
-                            and start streaming again."
+                    detail="Your encoder sends a kind of video that they do not decode live. Please change \
+                            the setting named under “Health”, and start streaming again."
                     test="unplayable"
                 />
             }

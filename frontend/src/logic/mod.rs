@@ -16,6 +16,7 @@ pub mod live_delay;
 pub mod moderation;
 pub mod number;
 pub mod path;
+pub mod patience;
 pub mod poster;
 pub mod publisher;
 pub mod quality;

@@ -131,13 +131,23 @@ impl PathFinder {
         self.failures = 0;
     }
 
-    /// Somebody or something else broadcasts now. Returns whether the path is another now.
-    pub fn another_broadcast(&mut self) -> bool {
-        self.failures = 0;
+    /// WebRTC could carry this broadcast now. Returns whether the path is another now.
+    pub fn format_suits(&mut self) -> bool {
         self.change(|finder| {
-            if finder.obstacle != Some(Obstacle::Network) {
+            if finder.obstacle == Some(Obstacle::Format) {
                 finder.obstacle = None;
             }
+        })
+    }
+
+    /// Somebody or something else broadcasts now; `suits`: what WebRTC may carry. Returns whether the path is
+    /// another now.
+    pub fn another_broadcast(&mut self, suits: bool) -> bool {
+        self.failures = 0;
+        self.change(|finder| match finder.obstacle {
+            Some(Obstacle::Format) if !suits => {}
+            Some(Obstacle::Network) => {}
+            _ => finder.obstacle = None,
         })
     }
 
@@ -162,7 +172,11 @@ mod tests {
         let mut finder = PathFinder::default();
         assert!(finder.format_refused());
         assert_eq!(finder.path(), Path::Hls);
-        assert!(finder.another_broadcast());
+        assert!(!finder.another_broadcast(false));
+        assert!(finder.another_broadcast(true));
+        assert_eq!(finder.path(), Path::WebRtc);
+        finder.format_refused();
+        assert!(finder.format_suits());
         assert_eq!(finder.path(), Path::WebRtc);
     }
 
@@ -170,7 +184,8 @@ mod tests {
     fn a_network_that_blocks_webrtc_blocks_the_next_broadcast_too() {
         let mut finder = PathFinder::default();
         assert!(finder.blocked());
-        assert!(!finder.another_broadcast());
+        assert!(!finder.another_broadcast(true));
+        assert!(!finder.format_suits());
         assert_eq!(finder.path(), Path::Hls);
     }
 
@@ -218,7 +233,7 @@ mod tests {
         assert!(!finder.format_refused());
         assert!(!finder.blocked());
         assert!(finder.choose(PathChoice::Hls));
-        assert!(!finder.another_broadcast());
+        assert!(!finder.another_broadcast(true));
         assert_eq!(finder.path(), Path::Hls);
         assert!(finder.choose(PathChoice::Automatic));
         assert_eq!(finder.path(), Path::WebRtc);

@@ -7,6 +7,8 @@ use super::backoff::Backoff;
 
 /// How long the server keeps a room whose broadcaster was lost, by default, in milliseconds.
 pub const GRACE_MS: u64 = 15_000;
+/// How soon a session that was cut off is lost, in milliseconds.
+const CUT_OFF_MS: u64 = 10_000;
 
 /// Where the broadcast is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub enum Event {
     Broken(String),
     /// The media connection broke.
     PeerLost,
+    /// The server cut a publisher of the room off, and would do so again; a sentence says why.
+    CutOff(String),
     /// The room is in this state, and its media arrives like this.
     Room(RoomState, Option<Ingest>),
     /// The wait that [`Command::Retry`] asked for is over.
@@ -110,6 +114,9 @@ pub struct Publisher {
     /// The server called the room live by a browser since this session was started; only then is its
     /// word that the broadcaster was lost, or taken over from, about this session.
     confirmed: bool,
+    /// When a publisher was cut off and why: this session, if it is lost now, else software that tried to
+    /// take over.
+    cut_off: Option<(UnixMillis, String)>,
 }
 
 impl Publisher {
@@ -155,6 +162,7 @@ impl Publisher {
                  try again."
                     .into(),
             ),
+            Event::CutOff(sentence) => self.cut_off(sentence, now),
             Event::PeerLost => self.peer_lost(now, random),
             Event::Room(state, ingest) => self.room_is(state, ingest, now, random),
             Event::RetryDue => match self.phase {
@@ -198,9 +206,25 @@ impl Publisher {
         }
     }
 
+    fn cut_off(&mut self, sentence: String, now: UnixMillis) -> Vec<Command> {
+        match self.phase {
+            Phase::Reconnecting { .. } => self.fail(sentence),
+            Phase::Live => {
+                self.cut_off = Some((now, sentence));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn peer_lost(&mut self, now: UnixMillis, random: f64) -> Vec<Command> {
         match self.phase {
             Phase::Live => {
+                if let Some((at, sentence)) = self.cut_off.take()
+                    && now.saturating_sub(at) < CUT_OFF_MS
+                {
+                    return self.fail(sentence);
+                }
                 self.phase = Phase::Reconnecting {
                     until: now + GRACE_MS,
                 }
@@ -310,6 +334,36 @@ mod tests {
         );
         publisher.handle(Event::Connected, 3_000, 1.0);
         assert_eq!(publisher.phase(), &Phase::Live);
+    }
+
+    fn cut_off() -> Event {
+        Event::CutOff("Too much.".into())
+    }
+
+    #[test]
+    fn what_the_server_cut_off_is_not_published_again_by_itself() {
+        let failed = Phase::Failed("Too much.".into());
+        let mut publisher = live();
+        assert_eq!(publisher.handle(cut_off(), 0, 0.0), []);
+        assert_eq!(publisher.handle(Event::PeerLost, 50, 0.0), [Command::Drop]);
+        assert_eq!(publisher.phase(), &failed);
+        // The loss may be noticed first.
+        let mut publisher = live();
+        publisher.handle(Event::PeerLost, 0, 0.0);
+        assert_eq!(publisher.handle(cut_off(), 50, 0.0), [Command::Drop]);
+        assert_eq!(publisher.phase(), &failed);
+    }
+
+    #[test]
+    fn software_that_was_cut_off_does_not_end_what_this_page_sends() {
+        let mut publisher = live();
+        publisher.handle(cut_off(), 0, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Live);
+        publisher.handle(Event::PeerLost, 60_000, 0.0);
+        assert_eq!(publisher.phase(), &Phase::Reconnecting { until: 75_000 });
+        let mut software = Publisher::default();
+        assert_eq!(software.handle(cut_off(), 0, 0.0), []);
+        assert_eq!(software.phase(), &Phase::Setup);
     }
 
     #[test]

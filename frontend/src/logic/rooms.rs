@@ -44,6 +44,7 @@ mod tests {
             created_at: 1,
             started_at: Some(started_at),
             ingest: None,
+            webrtc: true,
         }
     }
 

@@ -66,6 +66,8 @@ pub enum Event {
     PeerLost,
     /// Nothing of the session's media came through.
     Blocked,
+    /// Too much of the media of a session that is over was lost on the way, says the server.
+    Unfit,
     /// This browser cannot play what comes on the present path; a sentence.
     Impossible(String),
     /// The session has brought frames for a while.
@@ -74,6 +76,8 @@ pub enum Event {
     Choose(PathChoice),
     /// The room is in this state, and its media arrives like this.
     Room(RoomState, Option<Ingest>),
+    /// Whether WebRTC can carry what the room broadcasts.
+    WebRtcSuits(bool),
     /// The wait that [`Command::Retry`] asked for is over.
     RetryDue,
 }
@@ -98,6 +102,8 @@ pub struct Viewer {
     phase: Phase,
     room: Option<RoomState>,
     ingest: Option<Ingest>,
+    /// WebRTC cannot carry what the room broadcasts, by what it said last.
+    unsuited: bool,
     played: bool,
     backoff: Backoff,
     paths: PathFinder,
@@ -107,9 +113,6 @@ impl Viewer {
     /// Wait for a room that is not live, when the server does not name one, in milliseconds. The
     /// `room` event normally comes first.
     const WAITING_MS: u32 = 5_000;
-
-    /// Between attempts at a room that browsers cannot show, in milliseconds.
-    const UNPLAYABLE_MS: u32 = 5_000;
 
     /// A viewer who wants this path.
     #[must_use]
@@ -139,6 +142,9 @@ impl Viewer {
         if let Event::Choose(choice) = event {
             return self.choose(choice);
         }
+        if let Event::WebRtcSuits(suits) = event {
+            return self.webrtc_suits(suits);
+        }
         if self.phase.is_final() {
             return Vec::new();
         }
@@ -153,6 +159,8 @@ impl Viewer {
             Event::Unreachable => self.try_again(0, random),
             Event::PeerLost => self.lost(random),
             Event::Blocked if self.paths.blocked() => vec![Command::Disconnect, self.connect()],
+            Event::Unfit if self.paths.blocked() => vec![Command::Disconnect, self.connect()],
+            Event::Unfit => Vec::new(),
             Event::Blocked => self.lost(random),
             Event::Impossible(detail) => {
                 if self.paths.blocked() {
@@ -166,8 +174,8 @@ impl Viewer {
                 Vec::new()
             }
             Event::Room(state, ingest) => self.room_is(state, ingest, random),
-            // Dealt with above: it is heard in every phase.
-            Event::Choose(_) => Vec::new(),
+            // Dealt with above: they are heard in every phase.
+            Event::Choose(_) | Event::WebRtcSuits(_) => Vec::new(),
         }
     }
 
@@ -182,6 +190,20 @@ impl Viewer {
             Phase::Failed(_) | Phase::Unplayable => self.phase = Phase::Connecting,
             _ if !is_another => return Vec::new(),
             _ => {}
+        }
+        vec![self.connect()]
+    }
+
+    fn webrtc_suits(&mut self, suits: bool) -> Vec<Command> {
+        let was_unsuited = std::mem::replace(&mut self.unsuited, !suits);
+        let is_another_path = suits && was_unsuited && self.paths.format_suits();
+        match self.phase {
+            Phase::Unplayable if suits => self.phase = Phase::Connecting,
+            Phase::Waiting | Phase::Ended | Phase::NotFound | Phase::Failed(_) => {
+                return Vec::new();
+            }
+            _ if is_another_path => {}
+            _ => return Vec::new(),
         }
         vec![self.connect()]
     }
@@ -237,12 +259,11 @@ impl Viewer {
             }
             406 if self.paths.format_refused() => vec![self.connect()],
             // The other reason for this status, a codec that this browser lacks, does not pass.
-            406 if detail.contains("B-frames") => {
+            406 if let Some(wait) = retry_after_ms => {
                 self.phase = Phase::Unplayable;
-                let wait = Self::UNPLAYABLE_MS;
                 vec![
                     Command::Disconnect,
-                    Command::Retry(wait + jittered(wait / 5, random)),
+                    Command::Retry(wait.saturating_add(jittered(wait / 5, random))),
                 ]
             }
             408 | 425 | 429 | 500.. => self.try_again(retry_after_ms.unwrap_or(0), random),
@@ -267,7 +288,7 @@ impl Viewer {
     fn room_is(&mut self, state: RoomState, ingest: Option<Ingest>, random: f64) -> Vec<Command> {
         let is_another_path = state == RoomState::Live
             && self.is_another_broadcast(ingest)
-            && self.paths.another_broadcast();
+            && self.paths.another_broadcast(!self.unsuited);
         self.room = Some(state);
         self.ingest = ingest.or(self.ingest);
         match (state, &self.phase) {
@@ -492,7 +513,7 @@ mod tests {
         Event::Refused {
             status: 406,
             detail: "The encoder sends B-frames.".into(),
-            retry_after_ms: None,
+            retry_after_ms: Some(5_000),
         }
     }
 
@@ -520,6 +541,55 @@ mod tests {
     }
 
     #[test]
+    fn a_room_with_b_frames_is_watched_by_webrtc_again_once_they_are_gone() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
+        viewer.handle(Event::Room(RoomState::Live, Some(Ingest::Rtmp)), 0.0);
+        viewer.handle(b_frames(), 0.0);
+        viewer.handle(Event::Playing, 0.0);
+        assert_eq!(viewer.handle(Event::WebRtcSuits(false), 0.0), []);
+        assert_eq!(
+            viewer.handle(Event::WebRtcSuits(true), 0.0),
+            [Command::Connect(Path::WebRtc)]
+        );
+        assert_eq!(viewer.phase(), &Phase::Live, "HLS plays on meanwhile");
+    }
+
+    #[test]
+    fn a_broadcaster_who_comes_back_with_b_frames_is_watched_by_hls_still() {
+        let mut viewer = Viewer::default();
+        viewer.handle(Event::Opened, 0.0);
+        viewer.handle(Event::Room(RoomState::Live, Some(Ingest::Rtmp)), 0.0);
+        viewer.handle(b_frames(), 0.0);
+        viewer.handle(Event::WebRtcSuits(false), 0.0);
+        viewer.handle(Event::Playing, 0.0);
+        viewer.handle(Event::Room(RoomState::Reconnecting, None), 0.0);
+        let live = Event::Room(RoomState::Live, Some(Ingest::Rtmp));
+        assert_eq!(viewer.handle(live, 0.0), []);
+        assert_eq!(viewer.phase(), &Phase::Live);
+    }
+
+    #[test]
+    fn what_suits_webrtc_is_of_no_interest_while_nobody_broadcasts() {
+        let mut viewer = watching();
+        viewer.handle(Event::WebRtcSuits(false), 0.0);
+        viewer.handle(Event::Room(RoomState::Offline, None), 0.0);
+        assert_eq!(viewer.handle(Event::WebRtcSuits(true), 0.0), []);
+        viewer.handle(Event::Room(RoomState::Ended, None), 0.0);
+        viewer.handle(Event::WebRtcSuits(false), 0.0);
+        assert_eq!(viewer.handle(Event::WebRtcSuits(true), 0.0), []);
+    }
+
+    #[test]
+    fn a_viewer_who_wants_hls_stays_with_it_whatever_suits_webrtc() {
+        let mut viewer = Viewer::new(PathChoice::Hls);
+        viewer.handle(Event::Opened, 0.0);
+        viewer.handle(Event::Playing, 0.0);
+        viewer.handle(Event::WebRtcSuits(false), 0.0);
+        assert_eq!(viewer.handle(Event::WebRtcSuits(true), 0.0), []);
+    }
+
+    #[test]
     fn hls_plays_on_when_the_broadcaster_comes_back() {
         let mut viewer = Viewer::new(PathChoice::Hls);
         assert_eq!(
@@ -541,6 +611,21 @@ mod tests {
         assert_eq!(
             viewer.handle(Event::Blocked, 0.0),
             [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+    }
+
+    #[test]
+    fn a_path_that_the_server_found_unfit_is_left_at_once() {
+        let mut viewer = watching();
+        viewer.handle(Event::PeerLost, 0.0);
+        assert_eq!(
+            viewer.handle(Event::Unfit, 0.0),
+            [Command::Disconnect, Command::Connect(Path::Hls)]
+        );
+        assert_eq!(
+            viewer.handle(Event::Unfit, 0.0),
+            [],
+            "nothing is left to do"
         );
     }
 
@@ -602,6 +687,13 @@ mod tests {
         assert_eq!(viewer.phase(), &Phase::Unplayable);
         assert_eq!(
             viewer.handle(Event::RetryDue, 0.0),
+            [Command::Connect(Path::WebRtc)]
+        );
+        viewer.handle(b_frames(), 0.0);
+        viewer.handle(Event::WebRtcSuits(false), 0.0);
+        assert_eq!(viewer.phase(), &Phase::Unplayable);
+        assert_eq!(
+            viewer.handle(Event::WebRtcSuits(true), 0.0),
             [Command::Connect(Path::WebRtc)]
         );
         viewer.handle(b_frames(), 0.0);

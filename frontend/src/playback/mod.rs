@@ -176,10 +176,14 @@ impl Playback {
     /// Follows what becomes of the room, once it is known.
     pub fn follow(self, room: Signal<Option<Room>>) {
         let state = Memo::new(move |_| {
-            room.with(|room| Some((room.as_ref()?.state, room.as_ref()?.ingest)))
+            room.with(|room| {
+                let room = room.as_ref()?;
+                Some((room.state, room.ingest, room.webrtc))
+            })
         });
         Effect::new(move |_| {
-            if let Some((state, ingest)) = state.get() {
+            if let Some((state, ingest, webrtc)) = state.get() {
+                self.handle(Event::WebRtcSuits(webrtc));
                 self.handle(Event::Room(state, ingest));
             }
         });

@@ -146,7 +146,8 @@ impl Playback {
                     self.link_is(state);
                 }
             };
-            let started = Viewer::start(&key, on_link).await;
+            let on_unfit = move || self.handle(Event::Unfit);
+            let started = Viewer::start(&key, on_link, on_unfit).await;
             if !self.is_current(generation) {
                 return;
             }

@@ -6,8 +6,8 @@ use gloo_timers::callback::Timeout;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::events::{
-    Action, Comment, Commented, Extra, Gift, JoinRoom, Joined, Likes, Moderate, Nothing, Refusal,
-    Removed, Restarting, SendComment, SendGift, Upvote, to_client, to_server,
+    Action, Comment, Commented, Extra, Gift, JoinRoom, Joined, Likes, Moderate, Nothing, Notice,
+    Refusal, Removed, Restarting, SendComment, SendGift, Upvote, to_client, to_server,
 };
 use shared::room::{Room, RoomKey, RoomState};
 
@@ -29,6 +29,8 @@ pub struct RoomFeed {
     pub connected: RwSignal<Option<bool>>,
     /// Whether the server said that it restarts, and was not heard of since.
     pub restarting: RwSignal<bool>,
+    /// What the server said last that was no answer to anything; a sentence.
+    pub notice: RwSignal<Option<String>>,
     /// The comments.
     pub chat: RwSignal<ChatLog>,
     /// What the host has decided about it.
@@ -63,6 +65,7 @@ impl RoomFeed {
             room: RwSignal::new(None),
             connected: RwSignal::new(None),
             restarting: RwSignal::new(false),
+            notice: RwSignal::new(None),
             chat: RwSignal::new(ChatLog::default()),
             rules: Rules::default(),
             likes: RwSignal::new(LikeCounter::default()),
@@ -110,6 +113,7 @@ impl RoomFeed {
         self.room.try_set(None);
         self.connected.try_set(None);
         self.restarting.try_set(false);
+        self.notice.try_set(None);
         self.chat.try_set(ChatLog::default());
         self.rules.reset();
         self.likes.try_set(LikeCounter::default());
@@ -125,6 +129,11 @@ impl RoomFeed {
         });
         socket.on(to_client::RESTARTING, move |_: Restarting| {
             self.restarting.try_set(true);
+        });
+        socket.on(to_client::NOTICE, move |notice: Notice| {
+            if notice.event.is_none() {
+                self.notice.try_set(Some(notice.error));
+            }
         });
         socket.on(to_client::COMMENT, move |comment: Comment| {
             if self.is_mine(&comment.room_key) {

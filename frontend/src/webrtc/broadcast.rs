@@ -124,6 +124,11 @@ impl Broadcast {
         self.handle(Event::Reset);
     }
 
+    /// The server cut it off; the sentence says why.
+    pub fn cut_off(self, sentence: String) {
+        self.handle(Event::CutOff(sentence));
+    }
+
     /// The room's state is known.
     pub fn room_is(self, state: RoomState, ingest: Option<Ingest>) {
         self.handle(Event::Room(state, ingest));

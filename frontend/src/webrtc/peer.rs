@@ -33,6 +33,8 @@ pub(super) struct Statistics {
     pub(super) round_trip_seconds: Option<f64>,
     /// What the picture waited so far.
     pub(super) waited: Waited,
+    /// Times this side asked for packets of the picture again (RFC 4585 section 6.2.1).
+    pub(super) nacks: f64,
 }
 
 /// The sum of what frames waited in the jitter buffer.
@@ -117,6 +119,14 @@ impl Peer {
         }
     }
 
+    /// Has picture and sound wait in the browser's buffer for at least so long, in milliseconds.
+    pub(super) fn wait_at_least(&self, ms: u32) {
+        for receiver in self.connection.get_receivers() {
+            // The bindings lack this member, and so do some browsers.
+            let _ = js_sys::Reflect::set(&receiver, &"jitterBufferTarget".into(), &ms.into());
+        }
+    }
+
     pub(super) async fn accept(&self, answer: &str) -> Result<(), ApiError> {
         let description = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
         description.set_sdp(answer);
@@ -136,6 +146,7 @@ impl Statistics {
             self.round_trip_seconds = number("currentRoundTripTime").or(self.round_trip_seconds);
         }
         if is("type", "inbound-rtp") && is("kind", "video") {
+            self.nacks = number("nackCount").unwrap_or_default();
             self.waited = Waited {
                 seconds: number("jitterBufferDelay").unwrap_or_default(),
                 frames: number("jitterBufferEmittedCount").unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use gloo_net::http::Request;
 use leptos::prelude::window;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::api::{self, ApiError};
@@ -42,17 +42,16 @@ pub(super) async fn post_offer(
 }
 
 impl Session {
-    /// Ends the session (RFC 9725 section 4.2). The request is sent before this returns, and outlives
-    /// the page that sends it.
-    pub(super) fn delete(&self) -> impl Future<Output = ()> + use<> {
+    /// Ends the session (RFC 9725 section 4.2); answers with the HTTP status. The request is sent before
+    /// this returns, and outlives the page that sends it.
+    pub(super) fn delete(&self) -> impl Future<Output = Option<u16>> + use<> {
         let sent = self
             .delete_request()
             .map(|request| window().fetch_with_request(&request));
         async move {
-            if let Ok(sent) = sent {
-                // A server that does not hear of it notices the silence within seconds.
-                let _ = JsFuture::from(sent).await;
-            }
+            // A server that does not hear of it notices the silence within seconds.
+            let response = JsFuture::from(sent.ok()?).await.ok()?;
+            Some(response.unchecked_into::<web_sys::Response>().status())
         }
     }
 

@@ -12,28 +12,36 @@ use web_sys::{MediaStream, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, Rt
 use super::peer::{LinkState, Peer, Waited, broken};
 use super::signaling::{Session, post_offer};
 use crate::api::ApiError;
+use crate::logic::patience::Patience;
 
 /// A running session; dropping it ends it on both sides.
 pub(crate) struct Viewer {
     // Before the peer, so that no track arrives in a closed connection.
     _on_track: EventListener,
-    peer: Peer,
+    peer: Rc<Peer>,
     session: Option<Session>,
     stream: MediaStream,
     /// In the jitter buffer, as of the last question for the delay.
     waited: Rc<Cell<Waited>>,
+    patience: Rc<Cell<Patience>>,
+    on_unfit: Rc<dyn Fn()>,
 }
 
+/// To a session that the server has ended as its path did not carry the stream.
+const GONE: u16 = 410;
+
 impl Viewer {
-    /// Asks for the room's picture and sound.
+    /// Asks for the room's picture and sound. `on_unfit` is told after the session, once it turns out that
+    /// the server ended it as too much was lost on the way.
     ///
     /// # Errors
     /// The server's refusal.
     pub(crate) async fn start(
         key: &RoomKey,
         on_link: impl Fn(LinkState) + 'static,
+        on_unfit: impl Fn() + 'static,
     ) -> Result<Self, ApiError> {
-        let peer = Peer::new(on_link)?;
+        let peer = Rc::new(Peer::new(on_link)?);
         let stream = MediaStream::new().map_err(|error| broken(&error))?;
         for kind in ["video", "audio"] {
             let init = RtcRtpTransceiverInit::new();
@@ -56,6 +64,8 @@ impl Viewer {
             session: Some(session),
             stream,
             waited: Rc::default(),
+            patience: Rc::default(),
+            on_unfit: Rc::new(on_unfit),
         };
         // From here on a failure ends the session, by dropping the viewer.
         viewer.peer.accept(&answer).await?;
@@ -68,11 +78,17 @@ impl Viewer {
     }
 
     /// How far behind the server the picture is: the way here, and the wait that evens out how packets
-    /// arrive; in seconds, since the last call.
+    /// arrive; in seconds, since the last call. Where packets get lost that wait becomes longer.
     pub(crate) fn delay(&self) -> impl Future<Output = Option<f64>> + use<> {
         let (asked, waited) = (self.peer.statistics(), Rc::clone(&self.waited));
+        let (peer, patience) = (Rc::downgrade(&self.peer), Rc::clone(&self.patience));
         async move {
             let statistics = asked.await?;
+            let mut known = patience.get();
+            if let (Some(ms), Some(peer)) = (known.look(statistics.nacks), peer.upgrade()) {
+                peer.wait_at_least(ms);
+            }
+            patience.set(known);
             let half_way = statistics.round_trip_seconds? / 2.0;
             let before = waited.replace(statistics.waited);
             Some(half_way + statistics.waited.mean_since(before)?)
@@ -88,7 +104,12 @@ impl Viewer {
 impl Drop for Viewer {
     fn drop(&mut self) {
         if let Some(session) = self.session.take() {
-            spawn_local(session.delete());
+            let (deleted, on_unfit) = (session.delete(), Rc::clone(&self.on_unfit));
+            spawn_local(async move {
+                if deleted.await == Some(GONE) {
+                    on_unfit();
+                }
+            });
         }
     }
 }

@@ -120,6 +120,7 @@ mod tests {
             "room": {
                 "key": "r1", "title": "r", "state": "live", "viewers": 0, "peak_viewers": 0,
                 "likes": 0, "created_at": 1, "started_at": null, "ingest": null,
+                "webrtc": true,
             },
             "comments": [],
             "senderId": 7,

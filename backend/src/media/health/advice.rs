@@ -29,6 +29,8 @@ const WITHOUT_B_FRAMES: &str = "keyint=60 bframes=0";
 pub struct Circumstances {
     /// Some pictures are B-frames.
     pub b_frames: bool,
+    /// Colours have more than 8 bits, or are not in 4:2:0.
+    pub rare_colours: bool,
     /// The publisher sends keyframes when it is asked to, so that they may be rare.
     pub keyframes_on_request: bool,
 }
@@ -71,6 +73,16 @@ pub fn advise(measured: &Snapshot, circumstances: Circumstances) -> Vec<Advice> 
              \"Max B-frames\" to 0 and \"Keyframe Interval\" to 2 s."
                 .into(),
             Some(WITHOUT_B_FRAMES),
+        );
+    }
+    if circumstances.rare_colours {
+        tell(
+            AdviceCode::Colours,
+            "Viewers in browsers cannot see this broadcast: your encoder sends more colours than they \
+             can show. In OBS, go to Settings, Advanced, and set \"Color Format\" to NV12; with ffmpeg, \
+             add -pix_fmt yuv420p."
+                .into(),
+            None,
         );
     }
     if measured.dropped_part > MOST_DROPPED_PART {
@@ -165,6 +177,7 @@ mod tests {
 
     const ENCODER: Circumstances = Circumstances {
         b_frames: false,
+        rare_colours: false,
         keyframes_on_request: false,
     };
     const BROWSER: Circumstances = Circumstances {
@@ -219,6 +232,18 @@ mod tests {
         assert_eq!(Verdict::of(&advice), Verdict::Bad);
         assert_eq!(advice[0].code, AdviceCode::BFrames);
         assert_eq!(advice[0].setting.as_deref(), Some("keyint=60 bframes=0"));
+    }
+
+    #[test]
+    fn colours_that_browsers_do_not_decode_are_bad() {
+        let circumstances = Circumstances {
+            rare_colours: true,
+            ..ENCODER
+        };
+        let advice = advise(&good(), circumstances);
+        assert_eq!(Verdict::of(&advice), Verdict::Bad);
+        assert_eq!(advice[0].code, AdviceCode::Colours);
+        assert!(advice[0].sentence.contains("NV12"), "{advice:?}");
     }
 
     #[test]

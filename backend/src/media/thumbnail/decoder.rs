@@ -59,12 +59,11 @@ fn check_size(sps: &SeqParameterSet) -> Result<(), ThumbnailError> {
 /// # Errors
 /// [`ThumbnailError::StartCode`], [`ThumbnailError::Undecodable`].
 pub(super) fn decode(format: &VideoFormat, data: &Bytes) -> Result<YuvFrame, ThumbnailError> {
-    let mut stream = Vec::with_capacity(data.len() + format.sps.len() + format.pps.len() + 64);
+    let sets = format.parameter_sets();
+    let extra: usize = sets.map(Bytes::len).sum();
+    let mut stream = Vec::with_capacity(data.len() + extra + 64);
     let slices = nals(data).filter(|nal| NalType::of(nal) == NalType::IDR);
-    for nal in [format.sps.clone(), format.pps.clone()]
-        .into_iter()
-        .chain(slices)
-    {
+    for nal in format.parameter_sets().cloned().chain(slices) {
         put_nal(&mut stream, &nal)?;
     }
     let undecodable = |why: &str| ThumbnailError::Undecodable(why.to_owned());

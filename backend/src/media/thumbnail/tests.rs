@@ -31,10 +31,11 @@ fn unit(sps: &[u8], nals: &[&[u8]]) -> AccessUnit {
         epoch: Epoch(1),
         format: Format::Video(Arc::new(VideoFormat {
             sps: Bytes::copy_from_slice(sps),
-            pps: Bytes::from_static(PPS),
+            pps: vec![Bytes::from_static(PPS)],
             width: 96,
             height: 54,
             reorder_frames: None,
+            has_rare_colours: false,
         })),
         dts: MediaTime::ZERO,
         pts: MediaTime::ZERO,

@@ -19,7 +19,7 @@ use crate::flv::video::VideoTag;
 use crate::media::aac::{AacError, AacFormat};
 use crate::media::access_unit::{AudioFormat, Format, TrackKind};
 use crate::media::avc::{AvcConfig, AvcConfigError};
-use crate::media::h264::VideoFormat;
+use crate::media::h264::{ParameterSets, VideoFormat};
 use crate::media::stage::{NewUnit, Tracks};
 use crate::media::time::MediaTime;
 
@@ -141,7 +141,7 @@ impl Intake {
             Ok(VideoTag::SequenceHeader(record)) if !record.is_empty() => {
                 let config = AvcConfig::parse(&record)?;
                 self.length_size = config.length_size;
-                self.learn_video(&config.sps, &config.pps)?;
+                self.learn_video(&config.sets)?;
             }
             Ok(VideoTag::Picture {
                 composition_ms,
@@ -203,15 +203,11 @@ impl Intake {
         self.outputs.pop_front()
     }
 
-    fn learn_video(&mut self, sps: &Bytes, pps: &Bytes) -> Result<(), AvcConfigError> {
-        let known = self.video.as_ref();
-        if known.is_some_and(|known| known.sps == *sps && known.pps == *pps) {
-            return Ok(());
+    fn learn_video(&mut self, sets: &ParameterSets) -> Result<(), AvcConfigError> {
+        if let Some(format) = VideoFormat::after(self.video.as_deref(), sets)? {
+            self.video = Some(Arc::new(format));
+            self.await_keyframe = true;
         }
-        // Copies: a format lives long, and these lie in messages.
-        let [sps, pps] = [sps, pps].map(|set| Bytes::copy_from_slice(set));
-        self.video = Some(Arc::new(VideoFormat::parse(sps, pps)?));
-        self.await_keyframe = true;
         Ok(())
     }
 
@@ -262,18 +258,7 @@ impl Intake {
 
     /// Encoders repeat their parameter sets in front of keyframes, and some change them there.
     fn learn_in_band(&mut self, picture: &Picture) {
-        let known = self.video.clone();
-        let sps = picture
-            .sps
-            .as_ref()
-            .or(known.as_ref().map(|known| &known.sps));
-        let pps = picture
-            .pps
-            .as_ref()
-            .or(known.as_ref().map(|known| &known.pps));
-        if let (Some(sps), Some(pps)) = (sps, pps)
-            && let Err(error) = self.learn_video(sps, pps)
-        {
+        if let Err(error) = self.learn_video(&picture.sets) {
             tracing::debug!(%error, "parameter sets in a publisher's picture");
         }
     }

@@ -3,13 +3,12 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::media::avc::{BrokenLength, nal_units};
-use crate::media::h264::{NalType, put_nal};
+use crate::media::h264::{NalType, ParameterSets, put_nal};
 
 /// A picture, its parameter sets aside.
 #[derive(Debug, PartialEq)]
 pub(super) struct Picture {
-    pub(super) sps: Option<Bytes>,
-    pub(super) pps: Option<Bytes>,
+    pub(super) sets: ParameterSets,
     pub(super) idr: bool,
     /// As [`AccessUnit::data`](crate::media::access_unit::AccessUnit::data) wants it; empty when there is
     /// no picture data in it.
@@ -21,8 +20,7 @@ impl Picture {
     /// nothing is copied.
     pub(super) fn new(data: &Bytes, length_size: u8) -> Result<Self, BrokenLength> {
         let mut picture = Self {
-            sps: None,
-            pps: None,
+            sets: ParameterSets::default(),
             idr: false,
             data: Bytes::new(),
         };
@@ -37,11 +35,7 @@ impl Picture {
             }
             has_slice |= nal_type.is_slice();
             picture.idr |= nal_type == NalType::IDR;
-            match nal_type {
-                NalType::SPS => _ = picture.sps.get_or_insert(nal),
-                NalType::PPS => _ = picture.pps.get_or_insert(nal),
-                _ => {}
-            }
+            picture.sets.take(&nal);
         }
         if has_slice {
             picture.data = if length_size == 4 && !dropped {
@@ -78,8 +72,8 @@ mod tests {
             b"\0\0\0\x02\x09\xf0\0\0\0\x02\x67a\0\0\0\x02\x68b\0\0\0\x02\x65c\0\0\0\x02\x0cd";
         let picture = Picture::new(&Bytes::from_static(data), 4).unwrap();
         assert_eq!(&picture.data[..], b"\0\0\0\x02\x65c");
-        assert_eq!(picture.sps.as_deref(), Some(&b"\x67a"[..]));
-        assert_eq!(picture.pps.as_deref(), Some(&b"\x68b"[..]));
+        assert_eq!(picture.sets.sps.as_deref(), Some(&b"\x67a"[..]));
+        assert_eq!(picture.sets.pps, [&b"\x68b"[..]]);
         assert!(picture.idr);
     }
 

@@ -66,7 +66,7 @@ impl Connection {
                 Ok(admission) => {
                     drop(unsettled);
                     self.buffer.resize(READ, 0);
-                    self.publish(admission).await
+                    self.publish(admission, server.silence).await
                 }
                 Err(refusal) => {
                     tracing::warn!(peer = %self.peer, room = ?request.key, "RTMP publish refused: {refusal}");

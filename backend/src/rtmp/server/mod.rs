@@ -39,16 +39,20 @@ pub struct Server {
     unsettled: Arc<Semaphore>,
     places: Arc<Places>,
     strangers: Arc<Strangers>,
+    /// How long a publisher may send nothing.
+    silence: Duration,
 }
 
 impl Server {
-    /// A server of these rooms, for as many connections as there are places.
+    /// A server of these rooms, for as many connections as there are places. A publisher that sends nothing for
+    /// the time of `silence` is lost.
     #[must_use]
     pub fn new(
         rooms: Arc<Registry>,
         legacy: bool,
         places: Arc<Places>,
         strangers: Arc<Strangers>,
+        silence: Duration,
     ) -> Arc<Self> {
         Arc::new(Self {
             rooms,
@@ -57,6 +61,7 @@ impl Server {
             unsettled: Arc::new(Semaphore::new(UNSETTLED)),
             places,
             strangers,
+            silence,
         })
     }
 

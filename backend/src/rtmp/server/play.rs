@@ -1,5 +1,7 @@
 //! A player: what its room's feed has goes to its connection.
 
+use std::pin::pin;
+
 use shared::room::{Room as View, RoomState};
 use tokio::sync::watch;
 
@@ -15,14 +17,14 @@ impl Connection {
         self.session.accept_play()?;
         tracing::debug!(room = %room.key(), peer = %self.peer, "an RTMP player");
         let feed = server.feeds.of(room.stage());
-        let mut changes = room.changes();
         let mut runs = feed.subscribe();
+        let mut over = pin!(over(room.changes()));
         let mut began = false;
         loop {
             self.flush().await?;
             tokio::select! {
                 biased;
-                () = over(&mut changes) => {
+                () = &mut over => {
                     self.session.end_play();
                     break;
                 }
@@ -52,7 +54,7 @@ impl Connection {
 }
 
 /// Waits until there is nothing more to come: neither a publisher nor one that may return.
-async fn over(changes: &mut watch::Receiver<View>) {
+async fn over(mut changes: watch::Receiver<View>) {
     let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
     // An error means that the room is gone.
     let _ = changes.wait_for(over).await;

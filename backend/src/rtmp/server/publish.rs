@@ -13,10 +13,10 @@ use crate::rooms::room::OnAir;
 use crate::rtmp::intake::{Intake, Output, Unsupported};
 use crate::rtmp::session::Event;
 
-/// A publisher that sends no media for so long is lost.
-const SILENCE: Duration = Duration::from_secs(10);
 /// How often a publisher is asked how long the way to it takes.
 const PING: Duration = Duration::from_secs(2);
+/// A longer way is none that an answer took.
+const LATEST_PONG: Duration = Duration::from_secs(10);
 
 /// How a publisher's time on the air ends.
 enum Ending {
@@ -35,14 +35,23 @@ enum Ending {
 }
 
 impl Connection {
-    /// Serves a publisher until it leaves.
-    pub(super) async fn publish(&mut self, mut admission: Admission) -> Result<(), Over> {
+    /// Serves a publisher until it leaves, or sends nothing for the time of `silence`.
+    pub(super) async fn publish(
+        &mut self,
+        mut admission: Admission,
+        silence: Duration,
+    ) -> Result<(), Over> {
         let room = Arc::clone(admission.room());
         tracing::info!(room = %room.key(), peer = %self.peer, "an RTMP publisher");
         self.session.accept_publish()?;
         let mut broadcast = Broadcast::default();
         // Where the connection breaks, the room waits for its publisher to come back.
-        let ending = self.carry(&mut admission, &mut broadcast).await?;
+        let ending = self.carry(&mut admission, &mut broadcast, silence).await?;
+        match &ending {
+            Ending::TooMuch(why) => room.tell_cut_off(why),
+            Ending::Unsupported(why) => room.tell_cut_off(why),
+            Ending::Stopped | Ending::TakenOver | Ending::Revoked | Ending::Silent => {}
+        }
         let on_air = broadcast.on_air.take();
         match ending {
             Ending::Stopped => on_air.map(OnAir::stop),
@@ -73,6 +82,7 @@ impl Connection {
         &mut self,
         admission: &mut Admission,
         broadcast: &mut Broadcast,
+        silence: Duration,
     ) -> Result<Ending, Over> {
         let began = Instant::now();
         let millis = |now: Instant| (now - began).as_millis() as u32;
@@ -86,7 +96,7 @@ impl Connection {
                 biased;
                 too_much = ceiling.exceeded() => return Ok(Ending::TooMuch(too_much)),
                 () = admission.revoked() => return Ok(Ending::Revoked),
-                () = sleep_until(heard + SILENCE) => return Ok(Ending::Silent),
+                () = sleep_until(heard + silence) => return Ok(Ending::Silent),
                 TakenOver = taken_over(broadcast.publication.as_ref()) => return Ok(Ending::TakenOver),
                 _ = pings.tick() => {
                     self.session.ping(millis(Instant::now()));
@@ -179,7 +189,7 @@ impl Broadcast {
 
     fn round_trip(&self, way: Duration) {
         // A publisher answers with what it likes.
-        if let Some(publication) = self.publication.as_ref().filter(|_| way < SILENCE) {
+        if let Some(publication) = self.publication.as_ref().filter(|_| way < LATEST_PONG) {
             publication.round_trip(way);
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::sleep_until;
 use tracing::Span;
 
@@ -30,6 +31,8 @@ use crate::webrtc::session::{End, Reporter};
 
 /// Messages that may wait for a hall; datagrams beyond are dropped.
 pub(super) const INBOX: usize = 4_096;
+/// Viewers that are sent a unit in one go.
+const TURN: usize = 64;
 /// How often somebody who starts is sent more.
 const STEP: Duration = Duration::from_millis(5);
 /// How often the viewers' clocks are looked at otherwise.
@@ -38,7 +41,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// What a hall is told.
 pub(in crate::webrtc) enum Inbound {
     /// Somebody comes.
-    Join(Box<Join>),
+    Join(Box<Join>, Share),
     /// A datagram came for a viewer.
     Datagram(u64, Path, Bytes),
     /// A viewer opened a connection.
@@ -57,7 +60,6 @@ pub(in crate::webrtc) struct Join {
     pub(super) missing: Tracks,
     pub(super) reporter: Reporter,
     pub(super) registration: Registration,
-    pub(super) share: Share,
     /// The session's, for the log.
     pub(super) span: Span,
 }
@@ -159,7 +161,7 @@ impl Hall {
 
     async fn take(&mut self, inbound: Inbound) {
         match inbound {
-            Inbound::Join(join) => self.join(*join).await,
+            Inbound::Join(join, share) => self.join(*join, share).await,
             Inbound::Datagram(id, path, datagram) => self.handle(id, path, &datagram).await,
             Inbound::Connected(id, stream) => self.connect(id, stream),
             Inbound::Disconnected(id, path) => {
@@ -175,7 +177,7 @@ impl Hall {
         }
     }
 
-    async fn join(&mut self, join: Join) {
+    async fn join(&mut self, join: Join, share: Share) {
         let member = Member {
             viewer: join.viewer,
             play: Play::Connecting,
@@ -185,7 +187,7 @@ impl Hall {
             reporter: join.reporter,
             _registration: join.registration,
             span: join.span,
-            _share: join.share,
+            _share: share,
         };
         // It may have changed since the offer was answered.
         let outgrown = member.outgrown(&self.formats.borrow());
@@ -296,7 +298,11 @@ impl Hall {
     async fn fan_out(&mut self, unit: &RtpUnit) {
         self.newest = Some(unit.number);
         let mut worn_out = Vec::new();
-        for (&id, member) in &mut self.members {
+        for (served, (&id, member)) in (1..).zip(&mut self.members) {
+            if served % TURN == 0 {
+                // What arrives on this worker's socket is not kept waiting for all of them.
+                yield_now().await;
+            }
             let live = matches!(member.play, Play::Live) && unit.number > member.last;
             if !live || !member.viewer.takes(unit) {
                 continue;
@@ -405,8 +411,10 @@ impl Member {
     /// Whether the room has become what this session cannot show.
     fn outgrown(&self, formats: &Formats) -> Option<End> {
         let missing = self.missing;
-        if self.viewer.has_video() && formats.b_frames {
-            return Some(End::BFrames);
+        if let Some(obstacle) = formats.obstacle()
+            && self.viewer.has_video()
+        {
+            return Some(End::Unshowable(obstacle));
         }
         let appears = (missing.video && formats.video.is_some())
             || (missing.audio && formats.audio.is_some());

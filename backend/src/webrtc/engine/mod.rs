@@ -6,8 +6,10 @@
 //! owns the viewers and does for each frame and viewer what cannot be shared: copy, encrypt, send.
 
 mod batch;
+mod doorway;
 mod dtls;
 mod hall;
+mod halls;
 mod hello;
 mod ice;
 mod load;
@@ -23,45 +25,38 @@ mod starting;
 mod tests;
 mod transport;
 mod viewer;
+mod worker;
 
-use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::runtime;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
+pub(super) use self::doorway::Doorway;
+use self::doorway::Waiting;
 pub(super) use self::dtls::{Fingerprint, Identity};
-use self::hall::{Hall, INBOX, Inbound, Join};
+use self::hall::Join;
+use self::halls::Halls;
 pub(super) use self::ice::Credentials;
-use self::load::{Load, Share};
 pub use self::metrics::{Counts, Metrics};
 use self::outlet::Outlet;
 #[doc(hidden)]
 pub use self::probe::{Ear, Lane};
 use self::rtcp::NtpClock;
-use self::transport::{Path, Transport};
+use self::transport::{CONNECT, Transport};
 use self::viewer::Viewer;
 pub(super) use self::viewer::{AUDIO_SSRC, CNAME, RTX_SSRC, VIDEO_SSRC};
+pub(super) use self::worker::{Worker, start as start_workers};
 use super::codecs::ViewerCodecs;
-use super::feed::Feeds;
-use super::mux::{Mux, TcpStream};
+use super::mux::Mux;
 use super::peer::internal;
 use super::sdp::OfferError;
-use super::session::Reporter;
+use super::session::{End, Reporter};
 use crate::media::stage::{Stage, Tracks};
 
 /// Connections that one viewer may have at a time.
 const MAX_CONNECTIONS: usize = 4;
-/// Time the viewers have to be told when the server stops.
-const FAREWELL: Duration = Duration::from_millis(200);
 
 /// What a viewer watches, and with what.
 pub(super) struct View {
@@ -75,64 +70,40 @@ pub(super) struct View {
 
 /// Serves all viewers.
 pub(super) struct Engine {
-    workers: Vec<Worker>,
+    halls: Arc<Halls>,
     identity: Identity,
-    outlet: Outlet,
-    feeds: Feeds,
-    /// By the addresses of stage and worker; an address is not used again while a hall holds its stage.
-    halls: Mutex<HashMap<(usize, usize), mpsc::WeakSender<Inbound>>>,
     clock: NtpClock,
     next: AtomicU64,
 }
 
-/// A thread that serves halls.
-struct Worker {
-    runtime: runtime::Handle,
-    load: Arc<Load>,
-}
-
 impl Engine {
-    /// Starts a worker for each core. They end after `alive` does.
-    ///
-    /// # Errors
-    /// When a thread cannot be started.
-    pub(super) fn start(
-        mux: Arc<Mux>,
-        identity: Identity,
-        alive: &CancellationToken,
-    ) -> io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = (0..cores).map(|number| Worker::start(number, alive.clone()));
-        Ok(Self {
-            workers: workers.collect::<io::Result<_>>()?,
+    /// Serves viewers on these workers, each with the socket of its number.
+    pub(super) fn new(mux: Arc<Mux>, workers: Vec<Worker>, identity: Identity) -> Self {
+        let outlet = Outlet {
+            mux,
+            socket: 0,
+            metrics: Arc::default(),
+        };
+        Self {
+            halls: Arc::new(Halls::new(workers, outlet)),
             identity,
-            outlet: Outlet {
-                mux,
-                metrics: Arc::default(),
-            },
-            feeds: Feeds::default(),
-            halls: Mutex::default(),
             clock: NtpClock::new(),
             next: AtomicU64::new(0),
-        })
+        }
     }
 
     /// What is counted.
     pub(super) fn metrics(&self) -> &Metrics {
-        &self.outlet.metrics
+        &self.halls.outlet.metrics
     }
 
-    /// Serves a viewer from now on, wherever there is least to do.
+    /// Serves a viewer as soon as it comes.
     ///
     /// # Errors
     /// [`OfferError::Busy`] when those who are there would suffer.
     pub(super) fn join(&self, view: View, reporter: Reporter) -> Result<(), OfferError> {
-        let workers = self.workers.iter().enumerate();
-        let (index, worker) = workers
-            .min_by_key(|(_, worker)| worker.load.viewers())
-            .ok_or(OfferError::Busy)?;
         let now = Instant::now();
-        if worker.load.is_late(now) {
+        if self.halls.are_late(now) {
             return Err(OfferError::Busy);
         }
         let (ufrag, password) = (
@@ -142,89 +113,29 @@ impl Engine {
         let transport = Transport::new(view.credentials, &self.identity, view.client, now)
             .map_err(|error| internal(&error))?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let door = self.door(index, worker, view.stage);
-        let doorway = Doorway {
-            viewer: id,
-            door: door.clone(),
-        };
-        let registration = self.outlet.mux.register_viewer(&ufrag, &password, doorway);
+        let doorway = Doorway::new(id, &self.halls);
+        let mux = &self.halls.outlet.mux;
+        let registration = mux.register_viewer(&ufrag, &password, doorway.clone());
         let closed = reporter.close.clone();
-        let join = Join {
+        let join = Box::new(Join {
             id,
             viewer: Viewer::new(transport, &view.codecs, self.clock, now),
             missing: view.missing,
             reporter,
             registration,
-            share: Share::new(&worker.load),
             span: tracing::Span::current(),
-        };
-        door.try_send(Inbound::Join(Box::new(join)))
-            .map_err(|_| OfferError::Busy)?;
+        });
+        let stage = view.stage;
+        doorway.wait(Waiting { join, stage });
         tokio::spawn(async move {
+            let asked = timeout(CONNECT, closed.cancelled()).await.is_ok();
+            if let Some(Waiting { join, .. }) = doorway.give_up() {
+                let end = if asked { End::Closed } else { End::Lost };
+                return join.reporter.ended(end);
+            }
             closed.cancelled().await;
-            let _ = door.send(Inbound::Close(id)).await;
+            doorway.close().await;
         });
         Ok(())
-    }
-
-    /// The way into the hall of this room on this worker.
-    fn door(&self, index: usize, worker: &Worker, stage: Arc<Stage>) -> mpsc::Sender<Inbound> {
-        let key = (Arc::as_ptr(&stage) as usize, index);
-        let mut halls = self.halls.lock();
-        if let Some(door) = halls.get(&key).and_then(mpsc::WeakSender::upgrade) {
-            return door;
-        }
-        halls.retain(|_, door| door.strong_count() > 0);
-        let (door, inbox) = mpsc::channel(INBOX);
-        halls.insert(key, door.downgrade());
-        let feed = self.feeds.of(&stage);
-        let (outlet, load) = (self.outlet.clone(), Arc::clone(&worker.load));
-        let hall = Hall::new((door.downgrade(), inbox), stage, feed, outlet, load);
-        worker.runtime.spawn(hall.run());
-        door
-    }
-}
-
-impl Worker {
-    fn start(number: usize, alive: CancellationToken) -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let handle = runtime.handle().clone();
-        std::thread::Builder::new()
-            .name(format!("viewers-{number}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    alive.cancelled().await;
-                    tokio::time::sleep(FAREWELL).await;
-                });
-            })?;
-        Ok(Self {
-            runtime: handle,
-            load: Arc::new(Load::new(Instant::now())),
-        })
-    }
-}
-
-/// Where the mux hands over what is for one viewer.
-#[derive(Clone)]
-pub(super) struct Doorway {
-    viewer: u64,
-    door: mpsc::Sender<Inbound>,
-}
-
-impl Doorway {
-    /// Drops the datagram when the hall is too far behind, as a socket's buffer would.
-    pub(super) fn push(&self, datagram: &[u8], from: SocketAddr) {
-        let datagram = Bytes::copy_from_slice(datagram);
-        let inbound = Inbound::Datagram(self.viewer, Path::Udp(from), datagram);
-        let _ = self.door.try_send(inbound);
-    }
-
-    /// Fails when the hall is too far behind.
-    pub(super) fn connect(&self, stream: TcpStream) -> io::Result<()> {
-        self.door
-            .try_send(Inbound::Connected(self.viewer, stream))
-            .map_err(|_| io::Error::other("too many connections at a time"))
     }
 }

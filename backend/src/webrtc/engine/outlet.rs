@@ -28,13 +28,16 @@ const WRITE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(super) struct Outlet {
     pub(super) mux: Arc<Mux>,
+    /// Number of the socket that datagrams leave through.
+    pub(super) socket: usize,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Outlet {
     /// Sends the packets, in as few calls as the kernel allows.
     pub(super) async fn send(&self, batch: &Batch, to: SocketAddr) {
-        self.send_in_runs(batch, self.mux.max_segments(), to).await;
+        let most = self.mux.max_segments(self.socket);
+        self.send_in_runs(batch, most, to).await;
     }
 
     /// Sends the packets, up to `most` of them in one call.
@@ -67,10 +70,12 @@ impl Outlet {
         };
         let mut patient = true;
         loop {
-            match self.mux.try_send(&transmit) {
+            match self.mux.try_send(self.socket, &transmit) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && patient => {
-                    patient = timeout(PATIENCE, self.mux.writable()).await.is_ok();
+                    patient = timeout(PATIENCE, self.mux.writable(self.socket))
+                        .await
+                        .is_ok();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let lost = segment.map_or(1, |segment| run.len().div_ceil(segment));
@@ -192,6 +197,8 @@ async fn transmit(
 mod tests {
     use std::net::UdpSocket;
 
+    use tokio::runtime::Handle;
+
     use super::*;
 
     /// Packets of so many bytes each, whose first byte is their number.
@@ -211,10 +218,11 @@ mod tests {
     async fn packets_that_the_kernel_does_not_cut_are_sent_one_by_one() {
         let listen = "127.0.0.1:0".parse().unwrap();
         let crypto = rtc::crypto::default_provider().unwrap();
-        let (mux, _tasks) = Mux::bind(listen, crypto).await.unwrap();
+        let (mux, _tasks) = Mux::bind(listen, crypto, &[Handle::current()]).unwrap();
         let metrics = Arc::<Metrics>::default();
         let outlet = Outlet {
             mux: Arc::clone(&mux),
+            socket: 0,
             metrics: Arc::clone(&metrics),
         };
         let viewer = UdpSocket::bind(listen).unwrap();

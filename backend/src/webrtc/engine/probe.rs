@@ -11,6 +11,7 @@ use rtc::dtls::crypto::Certificate;
 use rtc::shared::error::{Error, Result};
 use rtc::srtp::config::{Config, SessionKeys};
 use rtc::srtp::protection_profile::ProtectionProfile;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::batch::Batch;
@@ -54,13 +55,14 @@ impl Lane {
     pub async fn open(size: usize) -> io::Result<Self> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let localhost = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        let (mux, tasks) = Mux::bind(localhost, Arc::clone(&crypto)).await?;
+        let (mux, tasks) = Mux::bind(localhost, Arc::clone(&crypto), &[Handle::current()])?;
         Ok(Self {
             viewer: viewer(&crypto, Instant::now()).map_err(io::Error::other)?,
             unit: picture(0, size),
             batch: Batch::default(),
             outlet: Outlet {
                 mux,
+                socket: 0,
                 metrics: Arc::default(),
             },
             sink: UdpSocket::bind(localhost)?,
@@ -180,10 +182,11 @@ fn picture(first: u64, size: usize) -> RtpUnit {
     put_nal(&mut data, &vec![0x41; size]);
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
-        pps: Bytes::from_static(&[0x68]),
+        pps: vec![Bytes::from_static(&[0x68])],
         width: 16,
         height: 16,
         reorder_frames: None,
+        has_rare_colours: false,
     };
     let unit = AccessUnit {
         epoch: Epoch(1),

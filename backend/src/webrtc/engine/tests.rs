@@ -318,10 +318,11 @@ pub(super) fn keyframe(number: u64, packets: usize) -> RtpUnit {
 fn rtp(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit {
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
-        pps: Bytes::from_static(&[0x68]),
+        pps: vec![Bytes::from_static(&[0x68])],
         width: 16,
         height: 16,
         reorder_frames: None,
+        has_rare_colours: false,
     };
     let unit = AccessUnit {
         epoch: Epoch(1),

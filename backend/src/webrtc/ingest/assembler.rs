@@ -208,17 +208,9 @@ impl Assembler {
 
     /// Takes in the parameter sets that came with a picture.
     fn learn_format(&mut self, picture: &Picture) {
-        let known = self.format.as_deref();
-        let sps = picture.sps.as_ref().or(known.map(|format| &format.sps));
-        let pps = picture.pps.as_ref().or(known.map(|format| &format.pps));
-        let (Some(sps), Some(pps)) = (sps, pps) else {
-            return;
-        };
-        if known.is_some_and(|format| format.sps == *sps && format.pps == *pps) {
-            return;
-        }
-        match VideoFormat::parse(sps.clone(), pps.clone()) {
-            Ok(format) => self.format = Some(Arc::new(format)),
+        match VideoFormat::after(self.format.as_deref(), &picture.sets) {
+            Ok(None) => {}
+            Ok(Some(format)) => self.format = Some(Arc::new(format)),
             Err(error) => {
                 tracing::debug!(%error, "a publisher's parameter sets");
                 self.format = None;

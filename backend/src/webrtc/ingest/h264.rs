@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::media::h264::{NalType, put_nal};
+use crate::media::h264::{NalType, ParameterSets, put_nal};
 
 /// Largest access unit that is put together. More is no picture of any camera but an attack.
 const MAX_ACCESS_UNIT: usize = 8 << 20;
@@ -21,10 +21,8 @@ pub(super) struct Picture {
     pub(super) timestamp: u32,
     /// Its NAL units with their lengths, without parameter sets, delimiters and filler.
     pub(super) data: Bytes,
-    /// Sequence parameter set that came with it.
-    pub(super) sps: Option<Bytes>,
-    /// Picture parameter set that came with it.
-    pub(super) pps: Option<Bytes>,
+    /// Parameter sets that came with it.
+    pub(super) sets: ParameterSets,
     /// Whether it is an IDR picture.
     pub(super) idr: bool,
 }
@@ -44,8 +42,7 @@ pub(super) struct Depacketizer {
 #[derive(Debug, Default)]
 struct Building {
     data: BytesMut,
-    sps: Option<Bytes>,
-    pps: Option<Bytes>,
+    sets: ParameterSets,
     idr: bool,
 }
 
@@ -136,8 +133,7 @@ impl Depacketizer {
         let picture = &mut self.picture;
         match NalType::of(nal) {
             NalType(0) => return None,
-            NalType::SPS => picture.sps = Some(Bytes::copy_from_slice(nal)),
-            NalType::PPS => picture.pps = Some(Bytes::copy_from_slice(nal)),
+            NalType::SPS | NalType::PPS => _ = picture.sets.take(&Bytes::copy_from_slice(nal)),
             NalType::DELIMITER | NalType::FILLER => {}
             kind => {
                 if picture.data.len() + nal.len() > MAX_ACCESS_UNIT {
@@ -162,18 +158,12 @@ impl Depacketizer {
     }
 
     fn finish(&mut self, timestamp: u32) -> Picture {
-        let Building {
-            data,
-            sps,
-            pps,
-            idr,
-        } = std::mem::take(&mut self.picture);
+        let Building { data, sets, idr } = std::mem::take(&mut self.picture);
         self.reset();
         Picture {
             timestamp,
             data: data.freeze(),
-            sps,
-            pps,
+            sets,
             idr,
         }
     }
@@ -237,8 +227,8 @@ mod tests {
         );
         let picture = depacketizer.push(5, true, IDR).unwrap().unwrap();
         assert!(picture.idr);
-        assert_eq!(picture.sps.as_deref(), Some(SPS));
-        assert_eq!(picture.pps.as_deref(), Some(PPS));
+        assert_eq!(picture.sets.sps.as_deref(), Some(SPS));
+        assert_eq!(picture.sets.pps, [PPS]);
         assert_eq!(slices(&picture), [IDR]);
     }
 

@@ -20,6 +20,7 @@ use rtc::crypto::RTCCryptoProvider;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
@@ -36,14 +37,23 @@ const SOCKET_BUFFER: usize = 8 << 20;
 /// Largest datagram that is looked at; more than any path's MTU that WebRTC uses.
 pub(super) const MAX_DATAGRAM: usize = 2_048;
 
+/// Number of a socket that is always there.
+const FIRST: usize = 0;
+
 /// The shared ports and who is behind them.
 pub(super) struct Mux {
-    socket: UdpSocket,
-    state: UdpSocketState,
+    /// All on the same port; never empty.
+    sockets: Vec<PortSocket>,
     local: SocketAddr,
     routes: Mutex<Routes<Port>>,
     /// Datagrams that the kernel had no room for.
     dropped: AtomicU64,
+}
+
+/// One of the sockets on the shared UDP port.
+struct PortSocket {
+    socket: UdpSocket,
+    state: UdpSocketState,
 }
 
 /// Where a peer's traffic goes.
@@ -59,10 +69,10 @@ enum Port {
 }
 
 impl Port {
-    fn push(&self, datagram: &[u8], from: SocketAddr) {
+    fn push(&self, datagram: &[u8], from: SocketAddr, socket: usize) {
         match self {
             Self::Connection { udp, .. } => udp.push(datagram, from),
-            Self::Viewer(doorway) => doorway.push(datagram, from),
+            Self::Viewer(doorway) => doorway.push(datagram, from, socket),
         }
     }
 
@@ -84,23 +94,36 @@ impl std::fmt::Debug for Mux {
 
 impl Mux {
     /// Binds both ports, with the same number. They are served as long as the tasks are kept.
-    pub(super) async fn bind(
+    ///
+    /// Where the kernel can share a UDP port out among several sockets there is one for each of the
+    /// runtimes, which must not be empty, and it is read there: whatever comes from one address always
+    /// comes to the same one.
+    pub(super) fn bind(
         listen: SocketAddr,
         crypto: Arc<dyn RTCCryptoProvider>,
+        runtimes: &[Handle],
     ) -> io::Result<(Arc<Self>, JoinSet<()>)> {
-        let (socket, tcp) = bind_pair(listen)?;
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        let local = socket.local_addr()?;
+        let (first, tcp) = bind_pair(listen)?;
+        let local = tcp.local_addr()?;
+        let mut bound = vec![first];
+        bound.extend(bind_beside(&bound[FIRST], runtimes.len())?);
+        let sockets = bound.into_iter().zip(runtimes).map(|(socket, runtime)| {
+            let _registered = runtime.enter();
+            let socket = UdpSocket::from_std(socket.into())?;
+            let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+            Ok(PortSocket { socket, state })
+        });
         let routes = Mutex::new(Routes::new(crypto));
         let mux = Arc::new(Self {
-            socket,
-            state,
+            sockets: sockets.collect::<io::Result<_>>()?,
             local,
             routes,
             dropped: AtomicU64::new(0),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(udp::receive(Arc::clone(&mux)));
+        for (number, runtime) in (0..mux.sockets()).zip(runtimes) {
+            tasks.spawn_on(udp::receive(Arc::clone(&mux), number), runtime);
+        }
         tasks.spawn(tcp::accept(Arc::clone(&mux), tcp));
         Ok((mux, tasks))
     }
@@ -154,36 +177,47 @@ impl Mux {
         self.routes.lock().len().0
     }
 
+    /// Sockets on the UDP port.
+    pub(super) fn sockets(&self) -> usize {
+        self.sockets.len()
+    }
+
     /// Packets that the kernel cuts from one send.
-    pub(super) fn max_segments(&self) -> usize {
-        self.state.max_gso_segments()
+    pub(super) fn max_segments(&self, socket: usize) -> usize {
+        self.socket(socket).state.max_gso_segments()
     }
 
     /// Waits until the socket takes more.
-    pub(super) async fn writable(&self) -> io::Result<()> {
-        self.socket.writable().await
+    pub(super) async fn writable(&self, socket: usize) -> io::Result<()> {
+        self.socket(socket).socket.writable().await
     }
 
-    /// Sends at once.
+    /// The socket of this number; where there are fewer, they are shared.
+    fn socket(&self, number: usize) -> &PortSocket {
+        &self.sockets[number % self.sockets.len()]
+    }
+
+    /// Sends at once, through the socket of this number.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
-    pub(super) fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+    pub(super) fn try_send(&self, socket: usize, transmit: &Transmit<'_>) -> io::Result<()> {
         let mut transmit = Transmit { ..*transmit };
         if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
             transmit.destination.set_ip(ip.to_ipv6_mapped().into());
         }
-        self.socket.try_io(Interest::WRITABLE, || {
-            self.state
-                .try_send(UdpSockRef::from(&self.socket), &transmit)
-        })
+        let PortSocket { socket, state } = self.socket(socket);
+        socket.try_io(Interest::WRITABLE, || {
+            state.try_send(UdpSockRef::from(socket), &transmit)
+        })?;
+        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        Ok(())
     }
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.
-    fn send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        match self.try_send(transmit) {
+    fn send(&self, socket: usize, transmit: &Transmit<'_>) -> io::Result<()> {
+        match self.try_send(socket, transmit) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 Ok(())
@@ -193,13 +227,13 @@ impl Mux {
     }
 
     /// Waits for datagrams and hands each to whom it is for.
-    async fn receive(&self, buffers: &mut [[u8; MAX_DATAGRAM]]) -> io::Result<()> {
-        self.socket.readable().await?;
+    async fn receive(&self, number: usize, buffers: &mut [[u8; MAX_DATAGRAM]]) -> io::Result<()> {
+        let PortSocket { socket, state } = self.socket(number);
+        socket.readable().await?;
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
-        let received = self.socket.try_io(Interest::READABLE, || {
+        let received = socket.try_io(Interest::READABLE, || {
             let mut slices: Vec<_> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            self.state
-                .recv(UdpSockRef::from(&self.socket), &mut slices, &mut meta)
+            state.recv(UdpSockRef::from(socket), &mut slices, &mut meta)
         });
         let count = match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
@@ -209,17 +243,17 @@ impl Mux {
             let from = canonical(meta.addr);
             // The kernel may have joined several datagrams of one sender (GRO).
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.dispatch(datagram, from);
+                self.dispatch(datagram, from, number);
             }
         }
         Ok(())
     }
 
-    fn dispatch(&self, datagram: &[u8], from: SocketAddr) {
+    fn dispatch(&self, datagram: &[u8], from: SocketAddr, socket: usize) {
         METRICS.webrtc.received.inc_by(datagram.len() as u64);
-        let mut routes = self.routes.lock();
-        if let Some(port) = routes.route(datagram, from) {
-            port.push(datagram, from);
+        let port = self.routes.lock().route(datagram, from).cloned();
+        if let Some(port) = port {
+            port.push(datagram, from, socket);
         }
     }
 }
@@ -239,29 +273,61 @@ impl Drop for Registration {
 
 /// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be
 /// taken for TCP: then it picks again.
-fn bind_pair(listen: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+fn bind_pair(listen: SocketAddr) -> io::Result<(Socket, TcpListener)> {
     let mut attempts = if listen.port() == 0 { 16 } else { 1 };
     loop {
         attempts -= 1;
-        let socket = Socket::new(
-            Domain::for_address(listen),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
-        if listen.is_ipv6() {
-            // `[::]` takes IPv4 too, whatever the system's default is.
-            socket.set_only_v6(false)?;
-        }
-        socket.set_nonblocking(true)?;
+        let socket = udp_socket(listen)?;
         size_buffers(&socket);
         socket.bind(&listen.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
-        match listen_tcp(socket.local_addr()?) {
+        match listen_tcp(address(&socket)?) {
             Ok(listener) => return Ok((socket, listener)),
             Err(error) if attempts == 0 => return Err(error),
             Err(_) => {}
         }
     }
+}
+
+/// More sockets on the port of the first one, `count` with it. The first one had the port for itself: no
+/// other program can have it.
+#[cfg(target_os = "linux")]
+fn bind_beside(first: &Socket, count: usize) -> io::Result<Vec<Socket>> {
+    first.set_reuse_port(true)?;
+    let listen = address(first)?;
+    let bind = |_| {
+        let socket = udp_socket(listen)?;
+        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+        socket.set_reuse_port(true)?;
+        socket.bind(&listen.into())?;
+        Ok(socket)
+    };
+    (1..count).map(bind).collect()
+}
+
+/// Elsewhere all that comes would come to one of them.
+#[cfg(not(target_os = "linux"))]
+fn bind_beside(_: &Socket, _: usize) -> io::Result<Vec<Socket>> {
+    Ok(Vec::new())
+}
+
+fn udp_socket(listen: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(listen),
+        Type::DGRAM,
+        Some(Protocol::UDP),
+    )?;
+    if listen.is_ipv6() {
+        // `[::]` takes IPv4 too, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn address(socket: &Socket) -> io::Result<SocketAddr> {
+    let address = socket.local_addr()?.as_socket();
+    address.ok_or_else(|| io::Error::other("the socket has no internet address"))
 }
 
 /// The kernel grants what its limits allow; less is no reason not to start, but to say so.

@@ -10,16 +10,16 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use webrtc::runtime::{AsyncUdpSocket, BATCH_SIZE, RecvMeta, Transmit};
 
-use super::{MAX_DATAGRAM, Mux};
+use super::{FIRST, MAX_DATAGRAM, Mux};
 
 /// Datagrams a peer connection may be behind before new ones are dropped, as a socket's buffer would.
 const INBOX: usize = 512;
 
-/// Reads the shared port.
-pub(super) async fn receive(mux: Arc<Mux>) {
+/// Reads one socket of the shared port.
+pub(super) async fn receive(mux: Arc<Mux>, socket: usize) {
     let mut buffers = vec![[0; MAX_DATAGRAM]; BATCH_SIZE];
     loop {
-        if let Err(error) = mux.receive(&mut buffers).await {
+        if let Err(error) = mux.receive(socket, &mut buffers).await {
             // ICMP errors of former peers show up here; they concern nobody else.
             tracing::debug!(%error, "receiving on the WebRTC port");
         }
@@ -62,11 +62,15 @@ impl AsyncUdpSocket for VirtualSocket {
     }
 
     fn max_gso_segments(&self) -> usize {
-        self.mux.state.max_gso_segments()
+        self.mux.max_segments(FIRST)
     }
 
     fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.mux.send(transmit).map(|()| transmit.contents.len()))
+        Poll::Ready(
+            self.mux
+                .send(FIRST, transmit)
+                .map(|()| transmit.contents.len()),
+        )
     }
 
     fn poll_recv(

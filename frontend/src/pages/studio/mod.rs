@@ -26,6 +26,7 @@ use shared::room::{Ingest, Room, RoomKey, RoomState};
 use crate::api::{self, ApiError};
 use crate::browser;
 use crate::capture::{Choice, Kind, Sources};
+use crate::components::banner::ErrorNote;
 use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
@@ -51,6 +52,8 @@ enum Visit {
     Host,
     /// The room is another browser's.
     Guest(RoomKey),
+    /// The link that should make this browser a host does not do so any more; a sentence.
+    Stale(RoomKey, String),
     /// The room is over, or there is none.
     Over,
     /// The server could not say; a sentence.
@@ -103,6 +106,7 @@ pub fn Studio() -> impl IntoView {
     };
     desk.follow_the_address();
     desk.follow_the_room();
+    desk.follow_the_notices();
     desk.follow_the_screen();
     desk.show_the_preview();
 
@@ -111,7 +115,9 @@ pub fn Studio() -> impl IntoView {
     let is_waiting = Memo::new(move |_| way.get() == Way::Encoder && broadcast.room().is_some());
     let state = move || match (desk.visit.get(), phase.phase()) {
         (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
-        (Visit::Guest(_) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => "error",
+        (Visit::Guest(_) | Visit::Stale(..) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => {
+            "error"
+        }
         (Visit::Loading, _) => "setup",
         _ if program.get() == Program::Encoder => "live",
         _ if program.get() == Program::EncoderLost => "reconnecting",
@@ -136,6 +142,11 @@ pub fn Studio() -> impl IntoView {
         (Program::Encoder | Program::EncoderLost, _) => Picture::Relay,
         (Program::Nobody, Way::Encoder) => Picture::None,
         _ => Picture::Camera,
+    });
+    // Of this page's own broadcast it is told with a button to try again.
+    let notice = Signal::derive(move || {
+        let notice = desk.feed.notice.get();
+        notice.filter(|_| picture.get() != Picture::Camera)
     });
     view! {
         <Title text="Studio · Golive" />
@@ -165,6 +176,7 @@ pub fn Studio() -> impl IntoView {
                                             .into_any()
                                     }
                                 }}
+                                <ErrorNote text=notice test="cut-off" />
                                 <Show when=move || on_air.get()>
                                     <OnAir desk />
                                 </Show>
@@ -192,6 +204,22 @@ pub fn Studio() -> impl IntoView {
                                 </A>
                                 <A href="/live" attr:class="button primary">
                                     "Start your own"
+                                </A>
+                            </Message>
+                        </main>
+                    }
+                        .into_any()
+                }
+                Visit::Stale(key, sentence) => {
+                    view! {
+                        <main class="page">
+                            <Message
+                                heading="This link does not work any more"
+                                detail=sentence
+                                test="stale-link"
+                            >
+                                <A href=format!("/room/{key}") attr:class="button">
+                                    "Watch the room"
                                 </A>
                             </Message>
                         </main>
@@ -314,6 +342,11 @@ impl Desk {
                     storage::set_host_secrets(&key, &secrets);
                     secrets
                 }
+                Err(ApiError::Refused {
+                    status: 410,
+                    detail,
+                    ..
+                }) => return Visit::Stale(key, detail),
                 Err(error) => return Visit::Unknown(error.to_string()),
             },
         };
@@ -362,6 +395,13 @@ impl Desk {
             let Some(room) = self.feed.room.get() else {
                 return;
             };
+            let was_live = self
+                .last
+                .with_untracked(|room| room.as_ref().map(|room| room.state))
+                == Some(RoomState::Live);
+            if room.state == RoomState::Live && !was_live {
+                self.feed.notice.set(None);
+            }
             self.broadcast.room_is(room.state, room.ingest);
             let is_idle =
                 untrack(|| matches!(self.broadcast.phase(), Phase::Setup | Phase::TakenOver));
@@ -370,6 +410,15 @@ impl Desk {
             }
             // An ended room has nobody in it: the figures before that are the broadcast's.
             self.last.set(Some(room));
+        });
+    }
+
+    /// A broadcast that was cut off is not resumed by itself: the same would happen again.
+    fn follow_the_notices(self) {
+        Effect::new(move |_| {
+            if let Some(sentence) = self.feed.notice.get() {
+                self.broadcast.cut_off(sentence);
+            }
         });
     }
 

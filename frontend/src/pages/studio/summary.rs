@@ -5,6 +5,7 @@ use leptos_router::components::A;
 
 use super::Desk;
 use crate::clock;
+use crate::components::banner::ErrorNote;
 use crate::components::stat::Figure;
 use crate::logic::publisher::{Phase, Why};
 use crate::logic::{elapsed, number};
@@ -33,6 +34,7 @@ pub(super) fn Summary(desk: Desk) -> impl IntoView {
             <section class="summary card" data-test="summary">
                 <h1>"Your broadcast has ended"</h1>
                 <p>{detail}</p>
+                <ErrorNote text=desk.feed.notice test="cut-off" />
                 <dl class="figures">
                     <Figure label="Duration">{lasted}</Figure>
                     <Figure label="Peak viewers">{number::compact(peak)}</Figure>

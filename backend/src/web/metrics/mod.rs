@@ -1,7 +1,8 @@
 //! `GET /metrics`, in Prometheus' text format.
 
+mod process;
+
 use std::fmt;
-use std::fs;
 use std::sync::atomic::AtomicU64;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 use shared::room::{Ingest, RoomState};
 
 use super::Web;
@@ -29,7 +30,7 @@ async fn metrics(State(web): State<Web>) -> Response {
     let mut text = String::new();
     let written = encode(&mut text, &METRICS.registry)
         .and_then(|()| encode(&mut text, &rooms(&web)))
-        .and_then(|()| encode(&mut text, &process()));
+        .and_then(|()| encode(&mut text, &process::measured()));
     match written {
         Ok(()) => {
             let headers = [
@@ -42,7 +43,7 @@ async fn metrics(State(web): State<Web>) -> Response {
     }
 }
 
-/// Rooms and their publishers, as they are now.
+/// Rooms, their publishers and what waits to be kept, as it is now.
 fn rooms(web: &Web) -> Registry {
     let (rooms, publishers) = (
         Family::<[Label; 1], Gauge>::default(),
@@ -76,6 +77,10 @@ fn rooms(web: &Web) -> Registry {
     peers.set(i64::try_from(web.webrtc.peers()).unwrap_or(i64::MAX));
     registry.register("webrtc_peers", "WebRTC peer connections", peers);
     whep(&web.webrtc.metrics().snapshot(), &mut registry);
+    let waiting: Gauge = Gauge::default();
+    waiting.set(i64::try_from(web.journal.waiting()).unwrap_or(i64::MAX));
+    let help = "Changes that wait to be written to the store";
+    registry.register("store_waiting", help, waiting);
     registry
 }
 
@@ -91,6 +96,16 @@ fn whep(counts: &Counts, registry: &mut Registry) {
             "whep_retransmissions",
             "RTP packets sent again to viewers",
             counts.retransmissions,
+        ),
+        (
+            "whep_queue_jumps",
+            "Times that a viewer who fell behind went on at a newer keyframe",
+            counts.jumps,
+        ),
+        (
+            "whep_keyframe_requests",
+            "Wishes of viewers by WebRTC for a keyframe, before they are joined",
+            counts.keyframe_requests,
         ),
         (
             "whep_unsent",
@@ -123,49 +138,6 @@ fn whep(counts: &Counts, registry: &mut Registry) {
         gauge.set(value);
         registry.register(name, help, gauge);
     }
-}
-
-/// What the system says about this process; nothing where it is not Linux.
-fn process() -> Registry {
-    let mut registry = Registry::with_prefix("process");
-    if let Some(seconds) = cpu_seconds() {
-        let cpu = Gauge::<f64, AtomicU64>::default();
-        cpu.set(seconds);
-        let help = "Time on processors";
-        registry.register_with_unit("cpu", help, Unit::Seconds, cpu);
-    }
-    if let Some(bytes) = resident() {
-        let memory: Gauge = Gauge::default();
-        memory.set(bytes);
-        let help = "Resident memory";
-        registry.register_with_unit("resident_memory", help, Unit::Bytes, memory);
-    }
-    if let Ok(files) = fs::read_dir("/proc/self/fd") {
-        let open: Gauge = Gauge::default();
-        open.set(i64::try_from(files.count()).unwrap_or(i64::MAX));
-        registry.register("open_fds", "Open file descriptors", open);
-    }
-    registry
-}
-
-/// See proc_pid_stat(5): fields 14 and 15, in hundredths of a second on every Linux there is.
-fn cpu_seconds() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program, in brackets, may have spaces.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some((ticks()? + ticks()?) / 100.0)
-}
-
-/// See proc_pid_status(5).
-fn resident() -> Option<i64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: i64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1_024)
 }
 
 /// Counts requests.
@@ -232,14 +204,5 @@ mod tests {
         ] {
             assert_eq!(kind(path), expected, "{path}");
         }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn the_system_tells_what_the_process_costs() {
-        let burnt = (0..20_000_000_u64).fold(0, |a, b| std::hint::black_box(a ^ b));
-        std::hint::black_box(burnt);
-        assert!(cpu_seconds().unwrap() > 0.0);
-        assert!(resident().unwrap() > 1 << 20);
     }
 }
