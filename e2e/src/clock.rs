@@ -30,9 +30,12 @@ const TIME_BITS: u32 = 22;
 const BLACK: u8 = 16;
 const WHITE: u8 = 235;
 
-/// What browsers can show, and an encoder that keeps nothing back.
-const PICTURE: &str =
-    "-c:v libx264 -preset ultrafast -tune zerolatency -b:v 1M -bf 0 -g 60 -keyint_min 60";
+/// An encoder that keeps nothing back.
+const PICTURE: &str = "-c:v libx264 -preset ultrafast -tune zerolatency -b:v 1M";
+/// What browsers can show.
+pub const ORDINARY: &str = "-bf 0 -g 60 -keyint_min 60";
+/// What OBS sends unless it is told otherwise: B-frames, and a keyframe every 8.3 s.
+pub const AS_OBS_DOES: &str = "-bf 2 -g 250 -keyint_min 250";
 
 /// An ffmpeg that publishes a clock and a tone. Killed when dropped.
 pub struct ClockPush {
@@ -42,11 +45,11 @@ pub struct ClockPush {
 }
 
 impl ClockPush {
-    /// Publishes to `url`. The picture says which `publisher` of four it is.
+    /// Publishes to `url`, with these frames. The picture says which `publisher` of four it is.
     ///
     /// # Errors
     /// There is no ffmpeg.
-    pub fn start(url: &str, publisher: u8) -> Result<Self> {
+    pub fn start(url: &str, frames: &str, publisher: u8) -> Result<Self> {
         let source = format!(
             "-f rawvideo -pix_fmt yuv420p -s {WIDTH}x{HEIGHT} -r {RATE} -i - \
              -re -f lavfi -i sine=frequency=440:sample_rate=48000"
@@ -54,7 +57,7 @@ impl ClockPush {
         let mut process = Command::new("ffmpeg")
             .args(["-hide_banner", "-loglevel", "error"])
             .args(
-                [&source, PICTURE, SOUND]
+                [&source, PICTURE, frames, SOUND]
                     .iter()
                     .flat_map(|part| part.split_whitespace()),
             )

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::clock::{ClockPush, Look, seen, watch};
+use e2e::clock::{AS_OBS_DOES, ClockPush, Look, ORDINARY, seen, watch};
 use e2e::pages::WatchPage;
 use e2e::{Browser, LONG, Server};
 
@@ -60,30 +60,38 @@ async fn stays_close(viewer: &Browser, publisher: u8, time: Duration) -> Result<
     Ok(())
 }
 
-#[tokio::test]
-async fn the_picture_is_less_than_two_seconds_late_and_another_publisher_does_not_stop_it()
--> Result<()> {
-    let server = Server::start().await?;
-    let room = server.create_room("A clock").await?;
-    let key = room.room.key.as_str();
-    let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
+/// How long to watch.
+fn time() -> Result<Duration> {
     let seconds = std::env::var(SECONDS).ok();
     let seconds = seconds.map(|seconds| seconds.parse()).transpose()?;
-    let time = seconds.map_or(A_WHILE, Duration::from_secs);
+    Ok(seconds.map_or(A_WHILE, Duration::from_secs))
+}
 
-    let first = ClockPush::start(&url, 1)?;
+/// Opens a room's page in a browser that plays it by HLS, and begins to look at the clock.
+async fn open(server: &Server, key: &str) -> Result<Browser> {
     let viewer = Browser::start().await?;
     viewer.block_media().await?;
-    let page = WatchPage::open(&viewer, &server, key).await?;
+    let page = WatchPage::open(&viewer, server, key).await?;
     page.is("live", LONG).await?;
     page.comes_by("HLS").await?;
     page.plays_from_segments(30.0).await?;
     watch(&viewer).await?;
     tokio::time::sleep(SETTLE).await;
-    stays_close(&viewer, 1, time).await?;
+    Ok(viewer)
+}
+
+#[tokio::test]
+async fn the_picture_is_less_than_two_seconds_late_and_another_publisher_does_not_stop_it()
+-> Result<()> {
+    let server = Server::start().await?;
+    let room = server.create_room("A clock").await?;
+    let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
+    let first = ClockPush::start(&url, ORDINARY, 1)?;
+    let viewer = open(&server, room.room.key.as_str()).await?;
+    stays_close(&viewer, 1, time()?).await?;
 
     // Takes over while the first still sends.
-    let second = ClockPush::start(&url, 2)?;
+    let second = ClockPush::start(&url, ORDINARY, 2)?;
     let (changed, mut looks) = (Instant::now(), Vec::new());
     viewer
         .wait("the second publisher is seen", LONG, async || {
@@ -98,8 +106,20 @@ async fn the_picture_is_less_than_two_seconds_late_and_another_publisher_does_no
         standstill(&looks),
     );
     tokio::time::sleep(SETTLE).await;
-    stays_close(&viewer, 2, time / 2).await?;
+    stays_close(&viewer, 2, time()? / 2).await?;
     first.stop().await?;
     second.stop().await?;
+    server.stop().await
+}
+
+#[tokio::test]
+async fn keyframes_that_are_far_apart_do_not_make_it_later() -> Result<()> {
+    let server = Server::start().await?;
+    let room = server.create_room("A clock as OBS sends it").await?;
+    let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
+    let push = ClockPush::start(&url, AS_OBS_DOES, 3)?;
+    let viewer = open(&server, room.room.key.as_str()).await?;
+    stays_close(&viewer, 3, time()?).await?;
+    push.stop().await?;
     server.stop().await
 }
