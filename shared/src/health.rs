@@ -21,6 +21,17 @@ pub struct Health {
     pub audio: Option<AudioHealth>,
     /// From the server to the encoder and back, in milliseconds, where it is known.
     pub round_trip_ms: Option<u32>,
+    /// What viewers by WebRTC reported; `None` while none do.
+    pub viewers: Option<ViewersHealth>,
+}
+
+/// How well the broadcast arrives at those who watch by WebRTC, on average over the last five seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ViewersHealth {
+    /// Share of packets that did not arrive at first, from 0 to 1.
+    pub lost: f64,
+    /// From the server to a viewer and back, in milliseconds, where it is known.
+    pub round_trip_ms: Option<u32>,
 }
 
 /// The picture as it arrives. Rates are those of the last five seconds.
@@ -143,6 +154,7 @@ impl Health {
             video: None,
             audio: None,
             round_trip_ms: None,
+            viewers: None,
         }
     }
 }
@@ -182,6 +194,10 @@ mod tests {
                 bitrate: None,
             }),
             round_trip_ms: Some(40),
+            viewers: Some(ViewersHealth {
+                lost: 0.25,
+                round_trip_ms: Some(12),
+            }),
         };
         let wire = json!({
             "verdict": "bad",
@@ -196,7 +212,7 @@ mod tests {
                 "b_frames": true, "dropped": 3,
             },
             "audio": {"codec": "AAC", "sample_rate": 48_000, "channels": 2, "bitrate": null},
-            "round_trip_ms": 40,
+            "round_trip_ms": 40, "viewers": {"lost": 0.25, "round_trip_ms": 12},
         });
         assert_eq!(serde_json::to_value(&health).unwrap(), wire);
         assert_eq!(serde_json::from_value::<Health>(wire).unwrap(), health);
@@ -208,7 +224,7 @@ mod tests {
             serde_json::to_value(Health::waiting()).unwrap(),
             json!({
                 "verdict": "waiting", "advice": [], "ingest": null, "uptime_ms": null,
-                "video": null, "audio": null, "round_trip_ms": null,
+                "video": null, "audio": null, "round_trip_ms": null, "viewers": null,
             })
         );
     }

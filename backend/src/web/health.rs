@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use shared::health::{AudioHealth, Health, Verdict, VideoHealth};
+use shared::health::{AudioHealth, Health, Verdict, VideoHealth, ViewersHealth};
 use shared::room::Ingest;
 
 use super::api::Key;
@@ -18,6 +18,7 @@ use crate::media::access_unit::AudioFormat;
 use crate::media::health::{Circumstances, Snapshot, advise, profile_name};
 use crate::media::stage::Formats;
 use crate::rooms::room::Room;
+use crate::webrtc::Paths;
 
 /// Opus is always clocked so (RFC 7587 section 4.1), in Hz.
 const OPUS_RATE: u32 = 48_000;
@@ -34,10 +35,13 @@ async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let room = web.room(key)?;
     auth::host(&room, &headers, peer)?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(health(&room))))
+    Ok((
+        [(header::CACHE_CONTROL, "no-store")],
+        Json(health(&room, web.webrtc.paths(room.stage()))),
+    ))
 }
 
-fn health(room: &Room) -> Health {
+fn health(room: &Room, viewers: Option<Paths>) -> Health {
     let Some(measured) = room.stage().measured() else {
         return Health::waiting();
     };
@@ -61,10 +65,16 @@ fn health(room: &Room) -> Health {
             .audio
             .as_ref()
             .map(|format| audio(&measured, format)),
-        round_trip_ms: measured
-            .round_trip
-            .map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+        round_trip_ms: measured.round_trip.map(millis),
+        viewers: viewers.map(|paths| ViewersHealth {
+            lost: paths.lost,
+            round_trip_ms: paths.round_trip.map(millis),
+        }),
     }
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn video(measured: &Snapshot, formats: &Formats) -> Option<VideoHealth> {

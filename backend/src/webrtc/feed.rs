@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 use super::packetizer::payloads;
+use super::paths::PathMeter;
 use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
@@ -115,6 +116,7 @@ impl History {
 pub(super) struct Feed {
     units: Arc<Fanout<RtpUnit>>,
     history: Arc<RwLock<History>>,
+    paths: PathMeter,
     /// Held so that sound is in Opus.
     _rendition: Arc<Rendition>,
     task: AbortHandle,
@@ -130,6 +132,7 @@ impl Feed {
         Self {
             units,
             history,
+            paths: PathMeter::default(),
             _rendition: rendition,
             task: task.abort_handle(),
         }
@@ -151,6 +154,11 @@ impl Feed {
     /// What can be sent again.
     pub(super) fn history(&self) -> &RwLock<History> {
         &self.history
+    }
+
+    /// How well the paths to the viewers carry.
+    pub(super) fn paths(&self) -> &PathMeter {
+        &self.paths
     }
 
     /// A viewer's place.
@@ -193,6 +201,12 @@ pub(super) struct Feeds {
 }
 
 impl Feeds {
+    /// The feed of this stage, if somebody watches.
+    pub(super) fn existing(&self, stage: &Arc<Stage>) -> Option<Arc<Feed>> {
+        let id = Arc::as_ptr(stage) as usize;
+        self.by_stage.lock().get(&id)?.upgrade()
+    }
+
     /// The feed of this stage, shared by all who watch it now.
     pub(super) fn of(&self, stage: &Arc<Stage>) -> Arc<Feed> {
         let mut feeds = self.by_stage.lock();

@@ -13,6 +13,7 @@ mod feed;
 mod ingest;
 mod mux;
 mod packetizer;
+mod paths;
 mod peer;
 mod rtcp_tap;
 mod sdp;
@@ -32,6 +33,7 @@ use self::engine::{Credentials, Engine, Identity, View, start_workers};
 #[doc(hidden)]
 pub use self::engine::{Ear, Lane};
 use self::mux::Mux;
+pub use self::paths::Paths;
 use self::peer::{Ground, Peer, internal, random_text};
 use self::sdp::Offer;
 pub use self::sdp::OfferError;
@@ -145,6 +147,12 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         self.engine.metrics()
+    }
+
+    /// What the viewers of this stage reported in the last seconds; `None` if nobody did.
+    #[must_use]
+    pub fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
+        self.engine.paths(stage)
     }
 
     /// Publishers and viewers there are now, connected or connecting.

@@ -67,6 +67,15 @@ pub fn figures(health: &Health, own_round_trip: Option<u32>) -> Vec<(&'static st
     );
     let round_trip = health.round_trip_ms.or(own_round_trip);
     add("Round trip", round_trip.map(|ms| format!("{ms} ms")));
+    let viewers = health.viewers.as_ref();
+    add(
+        "Viewers’ loss",
+        viewers.map(|viewers| format!("{:.1} %", viewers.lost * 100.0)),
+    );
+    add(
+        "Viewers’ trip",
+        viewers.and_then(|viewers| Some(format!("{} ms", viewers.round_trip_ms?))),
+    );
     figures
 }
 
@@ -82,7 +91,7 @@ pub fn bitrate(bits: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::health::{AudioHealth, VideoHealth};
+    use shared::health::{AudioHealth, VideoHealth, ViewersHealth};
 
     use super::*;
 
@@ -108,6 +117,10 @@ mod tests {
                 bitrate: None,
             }),
             round_trip_ms: None,
+            viewers: Some(ViewersHealth {
+                lost: 0.0123,
+                round_trip_ms: Some(7),
+            }),
             ..Health::waiting()
         };
         let figures = figures(&health, Some(38));
@@ -120,6 +133,8 @@ mod tests {
             ("Dropped", "2"),
             ("Sound", "AAC 44.1 kHz stereo"),
             ("Round trip", "38 ms"),
+            ("Viewers’ loss", "1.2 %"),
+            ("Viewers’ trip", "7 ms"),
         ];
         assert_eq!(
             figures,

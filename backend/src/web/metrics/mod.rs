@@ -122,16 +122,18 @@ fn whep(counts: &Counts, registry: &mut Registry) {
         counter.inc_by(count);
         registry.register(name, help, counter);
     }
+    let round_trip = counts.paths.and_then(|paths| paths.round_trip);
+    let round_trip = round_trip.unwrap_or_default();
     for (name, help, value) in [
         (
             "whep_loss_ratio",
-            "Mean share of packets that viewers reported lost",
-            counts.loss,
+            "Share of packets that viewers missed at first in the last 5 s, on average",
+            counts.paths.map_or(0.0, |paths| paths.lost),
         ),
         (
             "whep_round_trip_seconds",
-            "Mean time to a viewer and back",
-            counts.round_trip.as_secs_f64(),
+            "Time to a viewer and back in the last 5 s, on average",
+            round_trip.as_secs_f64(),
         ),
     ] {
         let gauge = Gauge::<f64, AtomicU64>::default();

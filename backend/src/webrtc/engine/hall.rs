@@ -254,11 +254,15 @@ impl Hall {
         let take = |event| match event {
             Event::Connected => connected = true,
             Event::NeedsKeyframe => wants_keyframe = true,
+            Event::Reported(report) => {
+                metrics.paths.report(now, report);
+                self.feed.paths().report(now, report);
+            }
             Event::Hopeless => end = Some(End::Unfit),
             Event::Ended(why) => end = Some(self::end(why)),
         };
         let (span, viewer) = (&member.span, &mut member.viewer);
-        span.in_scope(|| viewer.handle(now, path, datagram, metrics, take));
+        span.in_scope(|| viewer.handle(now, path, datagram, take));
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
             Metrics::add(&metrics.joined, 1);

@@ -13,6 +13,7 @@ use super::outlet::Outlet;
 use super::worker::Worker;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feeds;
+use crate::webrtc::paths::Paths;
 
 /// A hall for each room and worker that has viewers.
 pub(super) struct Halls {
@@ -36,6 +37,12 @@ impl Halls {
     /// Whether those who are there would suffer from more: nobody knows yet which worker will have them.
     pub(super) fn are_late(&self, now: Instant) -> bool {
         self.workers.iter().any(|worker| worker.load.is_late(now))
+    }
+
+    /// What the viewers of this room reported in the last seconds.
+    pub(super) fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
+        let feed = self.feeds.existing(stage)?;
+        feed.paths().recent(Instant::now())
     }
 
     /// Takes a viewer in who came to the socket of this number, or wherever there is least to do; `None`

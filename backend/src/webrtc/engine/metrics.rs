@@ -1,7 +1,9 @@
 //! What the engine counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::Instant;
+
+use crate::webrtc::paths::{PathMeter, Paths};
 
 /// Counters of all viewers since the start, unless a field says otherwise. Read them with
 /// [`Metrics::snapshot`].
@@ -16,12 +18,7 @@ pub struct Metrics {
     pub(super) jumps: AtomicU64,
     pub(super) keyframe_requests: AtomicU64,
     pub(super) hopeless: AtomicU64,
-    pub(super) reports: AtomicU64,
-    /// In 256ths.
-    pub(super) lost: AtomicU64,
-    pub(super) round_trips: AtomicU64,
-    /// In microseconds.
-    pub(super) round_trip: AtomicU64,
+    pub(super) paths: PathMeter,
 }
 
 /// [`Metrics`] at one moment.
@@ -45,10 +42,8 @@ pub struct Counts {
     pub keyframe_requests: u64,
     /// Viewers whose path could not carry the stream.
     pub hopeless: u64,
-    /// Mean share of packets that viewers reported lost, 0 to 1.
-    pub loss: f64,
-    /// Mean time to a viewer and back.
-    pub round_trip: Duration,
+    /// What viewers reported in the last seconds.
+    pub paths: Option<Paths>,
 }
 
 impl Metrics {
@@ -56,9 +51,6 @@ impl Metrics {
     #[must_use]
     pub fn snapshot(&self) -> Counts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        #[expect(clippy::cast_precision_loss, reason = "a mean")]
-        let mean =
-            |sum: &AtomicU64, count: &AtomicU64| read(sum) as f64 / read(count).max(1) as f64;
         Counts {
             viewers: read(&self.viewers),
             joined: read(&self.joined),
@@ -69,10 +61,7 @@ impl Metrics {
             jumps: read(&self.jumps),
             keyframe_requests: read(&self.keyframe_requests),
             hopeless: read(&self.hopeless),
-            loss: mean(&self.lost, &self.reports) / 256.0,
-            round_trip: Duration::from_secs_f64(
-                mean(&self.round_trip, &self.round_trips) / 1_000_000.0,
-            ),
+            paths: self.paths.recent(Instant::now()),
         }
     }
 

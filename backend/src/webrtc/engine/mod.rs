@@ -50,6 +50,7 @@ pub(super) use self::viewer::{AUDIO_SSRC, CNAME, RTX_SSRC, VIDEO_SSRC};
 pub(super) use self::worker::{Worker, start as start_workers};
 use super::codecs::ViewerCodecs;
 use super::mux::Mux;
+use super::paths::Paths;
 use super::peer::internal;
 use super::sdp::OfferError;
 use super::session::{End, Reporter};
@@ -95,6 +96,11 @@ impl Engine {
     /// What is counted.
     pub(super) fn metrics(&self) -> &Metrics {
         &self.halls.outlet.metrics
+    }
+
+    /// What the viewers of this stage reported in the last seconds.
+    pub(super) fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
+        self.halls.paths(stage)
     }
 
     /// Serves a viewer as soon as it comes.

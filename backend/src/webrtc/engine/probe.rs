@@ -17,7 +17,6 @@ use tokio::task::JoinSet;
 use super::batch::Batch;
 use super::dtls::{Fingerprint, Identity};
 use super::ice::{Credentials, IceLite};
-use super::metrics::Metrics;
 use super::outlet::Outlet;
 use super::rtcp::NtpClock;
 use super::srtp::Srtp;
@@ -98,7 +97,6 @@ pub struct Ear {
     ice: IceLite,
     history: History,
     batch: Batch,
-    metrics: Metrics,
     now: Instant,
 }
 
@@ -122,7 +120,6 @@ impl Ear {
             ice: IceLite::new(credentials(), crypto),
             history,
             batch,
-            metrics: Metrics::default(),
             now,
         })
     }
@@ -133,7 +130,7 @@ impl Ear {
         let from = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
         let _ = self.ice.check(datagram, from);
         self.now += TURN;
-        self.viewer.read(self.now, datagram, &self.metrics, |_| {});
+        self.viewer.read(self.now, datagram, |_| {});
         self.batch.clear();
         self.viewer.retransmit(&self.history, &mut self.batch)
     }

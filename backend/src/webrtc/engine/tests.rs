@@ -27,7 +27,6 @@ use rtc::stun::xoraddr::XorMappedAddress;
 use super::batch::Batch;
 use super::dtls::{Fingerprint, Identity};
 use super::ice::Credentials;
-use super::metrics::Metrics;
 use super::rtcp::NtpClock;
 use super::transport::{CONNECT, CONSENT, Ended, Path, Transport};
 use super::viewer::{Event, RTX_SSRC, VIDEO_SSRC, Viewer};
@@ -64,7 +63,6 @@ struct Pair {
     client: Client,
     now: Instant,
     events: Vec<Event>,
-    metrics: Metrics,
 }
 
 /// What becomes of the datagrams of a flight.
@@ -223,7 +221,6 @@ impl Pair {
             client: Client::new(crypto, theirs, profile, now),
             now,
             events: Vec::new(),
-            metrics: Metrics::default(),
         }
     }
 
@@ -239,8 +236,7 @@ impl Pair {
     fn handle(&mut self, from: Path, datagram: &[u8]) {
         let events = &mut self.events;
         let take = |event| events.push(event);
-        self.viewer
-            .handle(self.now, from, datagram, &self.metrics, take);
+        self.viewer.handle(self.now, from, datagram, take);
     }
 
     fn transmits(&mut self) -> Vec<(Path, Bytes)> {

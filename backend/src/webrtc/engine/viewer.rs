@@ -6,7 +6,6 @@ use bytes::Bytes;
 use rtc::shared::error::Result;
 
 use super::batch::Batch;
-use super::metrics::Metrics;
 use super::numbering::Numbering;
 use super::quality::{Diet, Quality};
 use super::rtcp::{self, Feedback, NtpClock, SenderReport};
@@ -16,6 +15,7 @@ use crate::media::access_unit::TrackKind;
 use crate::media::time::MediaTime;
 use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK, ViewerCodecs};
 use crate::webrtc::feed::{History, RtpUnit};
+use crate::webrtc::paths::Report;
 
 /// The tracks' names in RTP, the same for all viewers.
 pub(in crate::webrtc) const VIDEO_SSRC: u32 = 0x1000;
@@ -34,12 +34,14 @@ const RETRANSMISSIONS: u32 = 100;
 const REFILL: Duration = Duration::from_millis(100);
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Event {
     /// Media can flow.
     Connected,
     /// It needs a keyframe.
     NeedsKeyframe,
+    /// It reported how its path does.
+    Reported(Report),
     /// Its path does not carry the stream.
     Hopeless,
     /// Nothing more comes or goes.
@@ -122,30 +124,19 @@ impl Viewer {
         now: Instant,
         path: Path,
         datagram: &[u8],
-        metrics: &Metrics,
         mut tell: impl FnMut(Event),
     ) {
         match self.transport.handle(now, path, datagram) {
             Some(transport::Event::Connected) => tell(Event::Connected),
             Some(transport::Event::Ended(why)) => tell(Event::Ended(why)),
-            Some(transport::Event::Rtcp(compound)) => self.read(now, &compound, metrics, tell),
+            Some(transport::Event::Rtcp(compound)) => self.read(now, &compound, tell),
             None => {}
         }
     }
 
     /// Takes a decrypted compound RTCP packet; tells each event.
-    pub(super) fn read(
-        &mut self,
-        now: Instant,
-        compound: &[u8],
-        metrics: &Metrics,
-        mut tell: impl FnMut(Event),
-    ) {
-        rtcp::read(compound, |feedback| {
-            if let Some(event) = self.hear(now, &feedback, metrics) {
-                tell(event);
-            }
-        });
+    pub(super) fn read(&mut self, now: Instant, compound: &[u8], mut tell: impl FnMut(Event)) {
+        rtcp::read(compound, |feedback| self.hear(now, &feedback, &mut tell));
     }
 
     /// Appends the packets of `unit` from number `from` on, no more than `most`; says which one is next.
@@ -309,7 +300,7 @@ impl Viewer {
         self.transport.close(now);
     }
 
-    fn hear(&mut self, now: Instant, feedback: &Feedback, metrics: &Metrics) -> Option<Event> {
+    fn hear(&mut self, now: Instant, feedback: &Feedback, tell: &mut impl FnMut(Event)) {
         match *feedback {
             Feedback::Report {
                 ssrc,
@@ -317,26 +308,25 @@ impl Viewer {
                 last_report,
                 delay,
             } => {
-                let track = self.video.as_ref().or(self.audio.as_ref())?;
-                if ssrc != track.ssrc {
-                    return None;
+                let track = self.video.as_ref().or(self.audio.as_ref());
+                if track.is_none_or(|track| track.ssrc != ssrc) {
+                    return;
                 }
-                Metrics::add(&metrics.reports, 1);
-                Metrics::add(&metrics.lost, fraction_lost.into());
-                if let Some(trip) = rtcp::round_trip(self.clock.ntp(now), last_report, delay) {
-                    let micros = u64::try_from(trip.as_micros()).unwrap_or(u64::MAX);
-                    Metrics::add(&metrics.round_trips, 1);
-                    Metrics::add(&metrics.round_trip, micros);
+                let lost = f32::from(fraction_lost) / 256.0;
+                let round_trip = rtcp::round_trip(self.clock.ntp(now), last_report, delay);
+                tell(Event::Reported(Report { lost, round_trip }));
+                if self.quality.report(now, lost) == Diet::Nothing {
+                    tell(Event::Hopeless);
                 }
-                let diet = self.quality.report(now, f32::from(fraction_lost) / 256.0);
-                (diet == Diet::Nothing).then_some(Event::Hopeless)
             }
             Feedback::Missing {
                 ssrc,
                 first,
                 following,
             } => {
-                let track = self.video.as_ref().filter(|track| track.ssrc == ssrc)?;
+                let Some(track) = self.video.as_ref().filter(|track| track.ssrc == ssrc) else {
+                    return;
+                };
                 if now.saturating_duration_since(self.refilled) >= REFILL {
                     (self.credit, self.refilled) = (RETRANSMISSIONS, now);
                 }
@@ -352,9 +342,8 @@ impl Viewer {
                     self.credit -= 1;
                     self.missing.push(found);
                 }
-                None
             }
-            Feedback::NeedsKeyframe => Some(Event::NeedsKeyframe),
+            Feedback::NeedsKeyframe => tell(Event::NeedsKeyframe),
         }
     }
 }
