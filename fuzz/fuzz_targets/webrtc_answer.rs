@@ -39,7 +39,7 @@ impl Fixture {
             public_addresses: Vec::new(),
         };
         let server = runtime
-            .block_on(Server::bind(config))
+            .block_on(async { Server::bind(&config) })
             .expect("a port is free");
         let [live, idle] = [(); 2].map(|()| Arc::new(Stage::default()));
         let publication = live.publish(Tracks {

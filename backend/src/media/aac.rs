@@ -147,14 +147,20 @@ mod tests {
 
     #[test]
     fn he_aac_is_told_apart_however_it_is_signalled() {
-        assert_eq!(
-            parse(&[0x2b, 0x11, 0x88, 0x00]),
-            Err(AacError::HighEfficiency)
-        );
-        assert_eq!(
-            parse(&[0x11, 0x90, 0x56, 0xe5, 0x80]),
-            Err(AacError::HighEfficiency)
-        );
+        // The first four are libfdk-aac's, version 1 and 2 at 48 and at 44.1 kHz.
+        for config in [
+            &[0x2b, 0x11, 0x88, 0x00][..],
+            &[0x2b, 0x92, 0x08, 0x00],
+            &[0xeb, 0x09, 0x88, 0x00],
+            &[0xeb, 0x8a, 0x08, 0x00],
+            &[0x11, 0x90, 0x56, 0xe5, 0x80],
+        ] {
+            assert_eq!(
+                parse(config),
+                Err(AacError::HighEfficiency),
+                "{config:02x?}"
+            );
+        }
     }
 
     #[test]
