@@ -13,6 +13,7 @@ mod halls;
 mod hello;
 mod ice;
 mod load;
+mod loss;
 mod metrics;
 mod numbering;
 mod outlet;

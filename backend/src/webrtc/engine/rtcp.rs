@@ -22,8 +22,8 @@ pub(super) enum Feedback {
     Report {
         /// Whose.
         ssrc: u32,
-        /// In 256ths, since the report before.
-        fraction_lost: u8,
+        /// Packets lost so far, less those that came twice.
+        lost: i32,
         /// Sequence number of the newest packet that arrived, with its rollovers.
         newest: u32,
         /// Which of our sender reports was the last to arrive; 0 if none did.
@@ -74,7 +74,8 @@ fn read_blocks(blocks: Option<&[u8]>, count: u8, take: &mut impl FnMut(Feedback)
         let [ssrc, lost, newest, _, last_report, delay] = words(block);
         take(Feedback::Report {
             ssrc,
-            fraction_lost: lost.to_be_bytes()[0],
+            // The upper byte is the loss since the last report, which may have covered two packets.
+            lost: lost.cast_signed() << 8 >> 8,
             newest,
             last_report,
             delay,
@@ -196,7 +197,7 @@ mod tests {
         let compound = [&REPORT[..], &NACKS, &PLI].concat();
         let report = Feedback::Report {
             ssrc: 0x1000,
-            fraction_lost: 64,
+            lost: 5,
             newest: 9,
             last_report: 0x0102_0304,
             delay: 0x1_0000,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rtc::shared::error::Result;
 
 use super::batch::Batch;
+use super::loss::Loss;
 use super::numbering::Numbering;
 use super::quality::{Diet, Quality};
 use super::rtcp::{self, Feedback, NtpClock, SenderReport};
@@ -72,9 +73,8 @@ pub(super) struct Viewer {
     video: Option<Track>,
     audio: Option<Track>,
     clock: NtpClock,
+    loss: Loss,
     quality: Quality,
-    /// What the last report says was the newest packet that arrived.
-    newest: Option<u32>,
     report_due: Instant,
     /// Packets to send again: the room's number and the viewer's.
     missing: Vec<(u64, u64)>,
@@ -112,8 +112,8 @@ impl Viewer {
             video,
             audio,
             clock,
+            loss: Loss::default(),
             quality: Quality::default(),
-            newest: None,
             report_due: now,
             missing: Vec::new(),
             credit: RETRANSMISSIONS,
@@ -307,7 +307,7 @@ impl Viewer {
         match *feedback {
             Feedback::Report {
                 ssrc,
-                fraction_lost,
+                lost,
                 newest,
                 last_report,
                 delay,
@@ -316,12 +316,12 @@ impl Viewer {
                 if track.is_none_or(|track| track.ssrc != ssrc) {
                     return;
                 }
-                let lost = f32::from(fraction_lost) / 256.0;
+                let Some(lost) = self.loss.report(now, newest, lost) else {
+                    return;
+                };
                 let round_trip = rtcp::round_trip(self.clock.ntp(now), last_report, delay);
                 tell(Event::Reported(Report { lost, round_trip }));
-                // A report about nothing new says nothing of the path.
-                let is_new = self.newest.replace(newest) != Some(newest);
-                if is_new && self.quality.report(now, lost) == Diet::Nothing {
+                if self.quality.report(now, lost) == Diet::Nothing {
                     tell(Event::Hopeless);
                 }
             }
