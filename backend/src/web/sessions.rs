@@ -30,7 +30,7 @@ pub(super) struct Entry {
     pub(super) closer: Closer,
 }
 
-/// Sessions that are remembered as [unfit](Place::is_unfit); the oldest is forgotten first.
+/// Sessions that are remembered as [unfit](Place::mark_unfit); the oldest is forgotten first.
 const UNFIT: usize = 1_024;
 
 /// All sessions. Each stays for as long as the task that tends it has its [`Place`].
@@ -87,7 +87,7 @@ impl Place {
 
     /// The session ends as its path does not carry the stream. The client, which only sees its connection
     /// go, may ask why.
-    pub(super) fn is_unfit(&self) {
+    pub(super) fn mark_unfit(&self) {
         let mut unfit = self.sessions.unfit.lock();
         if unfit.len() >= UNFIT {
             unfit.pop_front();

@@ -97,7 +97,7 @@ async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Sea
                 room = %room.key(), %peer,
                 "a viewer's session ends, because {obstacle}"
             ),
-            End::Unfit => place.is_unfit(),
+            End::Unfit => place.mark_unfit(),
             end => tracing::debug!(room = %room.key(), %peer, ?end, "a viewer's session ends"),
         },
         () = over(&mut changes) => {}
