@@ -102,6 +102,9 @@ pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
         missing.push(package);
     }
     apt_install(sh, &missing)?;
+    if missing.contains(&"nginx") {
+        stop_service(sh, "nginx")?;
+    }
     install_cargo_deny(sh)?;
     npm_ci(sh, "e2e")
 }
@@ -230,7 +233,7 @@ fn apt_install(sh: &Shell, packages: &[&str]) -> Result<()> {
         "Please install what Debian calls: {list}"
     );
     let by_hand = format!("sudo apt-get update && sudo apt-get install {list}");
-    let is_root = cmd!(sh, "id -u").quiet().read()? == "0";
+    let is_root = is_root(sh)?;
     if !is_root
         && cmd!(sh, "sudo -n true")
             .quiet()
@@ -255,6 +258,23 @@ fn apt_install(sh: &Shell, packages: &[&str]) -> Result<()> {
     )
     .run()
     .with_context(|| format!("Please try: {by_hand}"))
+}
+
+/// Stops what Debian runs as soon as it is installed: the tests have their own.
+fn stop_service(sh: &Shell, name: &str) -> Result<()> {
+    let wrapper = if is_root(sh)? { "env" } else { "sudo" };
+    // Where nothing manages services there is nothing to stop.
+    cmd!(sh, "{wrapper} invoke-rc.d {name} stop")
+        .ignore_status()
+        .run()?;
+    cmd!(sh, "{wrapper} update-rc.d {name} disable")
+        .ignore_status()
+        .run()?;
+    Ok(())
+}
+
+fn is_root(sh: &Shell) -> Result<bool> {
+    Ok(cmd!(sh, "id -u").quiet().read()? == "0")
 }
 
 fn is_ubuntu(sh: &Shell) -> bool {
