@@ -31,7 +31,7 @@ pub(super) struct Link {
     /// Whether WebRTC has found a way through the network in this attempt.
     is_up: bool,
     retry: Option<Timeout>,
-    first_frame: Option<Timeout>,
+    pub(super) first_frame: Option<Timeout>,
     no_link: Option<Timeout>,
     pub(super) listeners: Vec<EventListener>,
     pub(super) watchdog: Option<Interval>,
@@ -88,14 +88,6 @@ impl Link {
         if let Some(Session::Hls(session)) = &self.session {
             session.jump_to_live();
         }
-    }
-
-    /// Something has come. That proves a way through the network, too: Firefox does not call a connection
-    /// connected whose answer rejects the picture.
-    pub(super) fn has_played(&mut self) {
-        self.is_up = true;
-        self.first_frame = None;
-        self.no_link = None;
     }
 
     /// Ends what belongs to an attempt, but for its session.

@@ -5,7 +5,7 @@ use gloo_timers::callback::Interval;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::sessions::{Link, Session};
+use super::sessions::Session;
 use super::{Delay, Playback};
 use crate::browser;
 use crate::logic::live_delay;
@@ -73,7 +73,7 @@ impl Playback {
     }
 
     fn frame_arrived(self) {
-        self.link.try_update_value(Link::has_played);
+        self.link.try_update_value(|link| link.first_frame = None);
         self.has_frame.try_set(true);
         self.handle(Event::Playing);
     }
