@@ -262,6 +262,12 @@ async fn colours_that_browsers_do_not_decode_are_refused_and_the_host_learns_wha
     let (key, url) = (made.room.key.as_str(), push_url(&made)?);
     let encoder = Push::start(&url, &[PICTURE, "-pix_fmt yuv444p", SOUND])?;
     is_live_by(&server, key, Ingest::Rtmp).await?;
+    // The sound may come first.
+    eventually("rooms say that WebRTC cannot carry it", LONG, async || {
+        ensure!(!server.room(key).await?.webrtc, "it can");
+        Ok(())
+    })
+    .await?;
     viewer.open(&server.url("/healthz")).await?;
     let request = server
         .request(Method::POST, &format!("/whep/{key}"))
@@ -277,10 +283,6 @@ async fn colours_that_browsers_do_not_decode_are_refused_and_the_host_learns_wha
     let advice = health.advice.first().context("no advice")?;
     println!("{}", advice.sentence);
     ensure!(advice.code == AdviceCode::Colours, "{advice:?}");
-    ensure!(
-        !server.room(key).await?.webrtc,
-        "rooms say that WebRTC can carry it"
-    );
     encoder.stop().await?;
     server.stop().await
 }
