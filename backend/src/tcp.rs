@@ -1,10 +1,10 @@
-//! What all connections over TCP have in common.
+//! What all ports have in common, and all connections over TCP.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How long a peer may take nothing of what is sent to it.
@@ -13,19 +13,21 @@ pub(crate) const STUCK: Duration = Duration::from_secs(15);
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1_024;
 
-/// Opens a port. `[::]` takes IPv4 too, whatever the system's default is.
-pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+/// A socket for this address that does not block. `[::]` takes IPv4 too, whatever the system's default is.
+pub(crate) fn socket(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Opens a TCP port.
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket(address, Type::STREAM)?;
     // A restart need not wait for the last connections to be forgotten.
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

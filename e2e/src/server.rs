@@ -159,6 +159,16 @@ impl Server {
             .with_context(|| format!("GET {path} is not what was expected"))
     }
 
+    /// A room by HLS: its multivariant playlist, and the path of the folder where all the others are.
+    pub async fn hls(&self, key: &str) -> Result<(String, String)> {
+        let index = self.get(&format!("/live/{key}/index.m3u8")).await?;
+        let index = index.error_for_status()?.text().await?;
+        let video = index.lines().last().context("an empty playlist")?;
+        let (name, _) = video.split_once('/').context("no folder")?;
+        let folder = format!("/live/{key}/{name}");
+        Ok((index, folder))
+    }
+
     /// `POST /api/rooms`.
     pub async fn create_room(&self, title: &str) -> Result<CreatedRoom> {
         let room = RoomTitle {

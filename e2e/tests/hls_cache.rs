@@ -89,11 +89,7 @@ async fn requests_of_a_thousand_viewers_reach_the_server_as_a_handful() -> Resul
         Ok(())
     })
     .await?;
-    let index = server.get(&format!("/live/{key}/index.m3u8")).await?;
-    let index = index.error_for_status()?.text().await?;
-    let video = index.lines().last().context("an empty playlist")?;
-    let (name, _) = video.split_once('/').context("no folder")?;
-    let folder = format!("/live/{key}/{name}");
+    let (_, folder) = server.hls(key).await?;
 
     let viewers = (0..VIEWERS).map(|_| play(cache.address, &folder));
     let asked: HashSet<_> = try_join_all(viewers).await?.into_iter().flatten().collect();

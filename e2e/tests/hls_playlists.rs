@@ -95,12 +95,9 @@ async fn every_playlist_keeps_the_rules_from_one_publisher_to_the_next() -> Resu
         Ok(())
     })
     .await?;
-    let index = server.get(&format!("/live/{key}/index.m3u8")).await?;
-    let index = index.error_for_status()?.text().await?;
+    let (index, folder) = server.hls(key).await?;
     HlsParser::start()?.check(&index).await?;
-    let video = index.lines().last().context("an empty playlist")?;
-    let (name, _) = video.split_once('/').context("no folder")?;
-    let [video, audio] = ["video", "audio"].map(|kind| format!("/live/{key}/{name}/{kind}.m3u8"));
+    let [video, audio] = ["video", "audio"].map(|kind| format!("{folder}/{kind}.m3u8"));
 
     let begun = Instant::now();
     let publish = async {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use golive::media::access_unit::AudioFormat;
 use golive::media::h264::VideoFormat;
-use golive::media::stage::Formats;
+use golive::media::formats::Formats;
 use golive::webrtc::read_offer;
 use libfuzzer_sys::fuzz_target;
 

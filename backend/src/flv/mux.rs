@@ -9,7 +9,7 @@ use super::file;
 use super::sequence::{Sequencer, Timed};
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::feed::Muxer;
-use crate::media::stage::Formats;
+use crate::media::formats::Formats;
 
 /// Data up to this size is copied behind its header, in bytes: that costs less than a piece more to send.
 /// A player that is stuck holds such a copy, so it is not much.

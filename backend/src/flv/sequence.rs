@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::metadata::Metadata;
 use crate::media::access_unit::{AccessUnit, AudioFormat, Epoch, Format};
-use crate::media::stage::Formats;
+use crate::media::formats::Formats;
 use crate::media::time::MediaTime;
 
 /// A body and its time in ms, which wraps around.

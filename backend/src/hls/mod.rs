@@ -1,7 +1,7 @@
 //! Low-latency HLS (draft-pantos-hls-rfc8216bis) with CMAF (ISO/IEC 23000-19), without HTTP.
 //!
-//! A [`channel::Channel`] is a room's: while somebody asks for it, or an encoder pushes, it reads the stage and has a
-//! [`packager::Packager`] make parts and segments, once for all viewers. [`playlist`]s are pure functions of
+//! A [`channel::Channel`] is a room's: while somebody asks for it, or an encoder pushes, it reads the stage and
+//! has a [`packager::Packager`] make parts and segments, once for all viewers. [`playlist`]s are pure functions of
 //! what was packaged. Nothing here knows requests: they ask a channel, and wait for it where they have to.
 
 pub mod channel;

@@ -28,6 +28,7 @@ const FORCED_BYTES: usize = 16 << 20;
 const ROUNDED_DOWN: Duration = Duration::from_millis(450);
 /// Groups of pictures by which the length of the next is guessed.
 const GROUPS: usize = 4;
+
 /// One or two renditions and how they are cut.
 #[derive(Debug)]
 pub struct Presentation {

@@ -72,6 +72,25 @@ impl Rates {
         bucket.take(1, now)
     }
 
+    /// Has `check` look at a secret that came from `ip`. `None` says that it is a wrong one, which is counted.
+    ///
+    /// # Errors
+    /// How long to wait, if there were too many wrong ones: then nobody is told whether this one is right.
+    pub fn present<T>(
+        &self,
+        ip: IpAddr,
+        now: Instant,
+        check: impl FnOnce() -> Option<T>,
+    ) -> Result<Option<T>, Duration> {
+        self.peek(ip, now)?;
+        let checked = check();
+        if checked.is_none() {
+            // This one is refused either way.
+            let _ = self.take(ip, now);
+        }
+        Ok(checked)
+    }
+
     /// Whether one more from `ip` would be too many, without counting it.
     ///
     /// # Errors
@@ -92,6 +111,23 @@ mod tests {
 
     fn ip(number: u32) -> IpAddr {
         IpAddr::V4(number.into())
+    }
+
+    #[test]
+    fn after_too_many_wrong_secrets_no_right_one_is_looked_at() {
+        let (rates, now) = (Rates::per_minute(2), Instant::now());
+        assert_eq!(
+            rates.present(ip(1), now, || Some("right")),
+            Ok(Some("right"))
+        );
+        for _ in 0..2 {
+            assert_eq!(rates.present(ip(1), now, || None::<()>), Ok(None));
+        }
+        assert!(rates.present(ip(1), now, || Some("right")).is_err());
+        assert_eq!(
+            rates.present(ip(2), now, || Some("right")),
+            Ok(Some("right"))
+        );
     }
 
     #[test]

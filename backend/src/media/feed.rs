@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::access_unit::{AccessUnit, AudioCodec, Epoch, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription, Unit};
+use super::formats::Formats;
 use super::rendition::Rendition;
-use super::stage::{Formats, Stage};
+use super::stage::Stage;
 use super::time::MediaTime;
 
 /// Shortest time between two batches with pictures. Of 30 pictures a second each third goes at once, and the

@@ -14,7 +14,8 @@ use tokio::task::AbortHandle;
 use super::access_unit::{AccessUnit, AudioCodec, Epoch, Format};
 use super::audio::{self, Transcoder};
 use super::fanout::{Fanout, Limits, Start, Subscription};
-use super::stage::{Formats, Stage};
+use super::formats::Formats;
+use super::stage::Stage;
 
 /// A stage whose sound, if it has any, is in one codec.
 #[derive(Debug)]

@@ -10,14 +10,13 @@ use tokio::time::Instant;
 
 use super::access_unit::{AccessUnit, Epoch, Format, TrackKind};
 use super::fanout::{Fanout, Limits, Start, Subscription};
+use super::formats::Formats;
 use super::health::{Meter, Snapshot};
 use super::keyframes::{Action, KeyframeRequests};
 use super::rendition::Renditions;
 use super::thumbnail::Slot;
 use super::time::MediaTime;
 use crate::metrics::METRICS;
-
-pub use super::formats::{Formats, Obstacle};
 
 /// The tracks a publisher is going to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ use crate::store::shelf::Shelf;
 
 /// Most rooms in one answer to "which rooms are there?".
 pub const LISTED: usize = 200;
+
 /// How many there may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

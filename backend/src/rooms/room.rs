@@ -481,3 +481,11 @@ pub struct Secrets {
     /// See [`StreamKey`].
     pub stream_key: StreamKey,
 }
+
+/// Waits until there is nothing more to come to those who watch: neither a publisher nor one that may return.
+/// Cancel safe.
+pub async fn over(changes: &mut watch::Receiver<View>) {
+    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
+    // An error means that the room is gone.
+    let _ = changes.wait_for(over).await;
+}

@@ -6,7 +6,7 @@ use super::play;
 use crate::flv::sequence::Sequencer;
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::feed::Muxer;
-use crate::media::stage::Formats;
+use crate::media::formats::Formats;
 
 /// Makes chunks of units.
 #[derive(Debug, Default)]

@@ -140,19 +140,16 @@ impl Social {
     /// Counts wrong tokens as the wrong secrets over HTTP are counted: whoever has presented too many from
     /// one address is not told any more whether one is right.
     fn check_host_token(&self, client: &Client, room: &Room, token: &str) -> Result<bool, Refused> {
-        let (wrong, now) = (&self.strangers.wrong_secrets, Instant::now());
-        let address = client.peer.map(|peer| peer.ip());
-        if let Some(address) = address {
-            wrong.peek(address, now).map_err(Refused::WrongSecrets)?;
-        }
-        if room.is_host(token) {
-            return Ok(true);
-        }
-        if let Some(address) = address {
-            // This one is refused either way.
-            let _ = wrong.take(address, now);
-        }
-        Err(Refused::NotHost)
+        let check = || room.is_host(token).then_some(true);
+        let checked = match client.peer {
+            Some(peer) => {
+                let wrong = &self.strangers.wrong_secrets;
+                let checked = wrong.present(peer.ip(), Instant::now(), check);
+                checked.map_err(Refused::WrongSecrets)?
+            }
+            None => check(),
+        };
+        checked.ok_or(Refused::NotHost)
     }
 
     pub(super) fn leave_room(

@@ -21,7 +21,7 @@ use crate::media::access_unit::AudioCodec;
 use crate::media::fanout::Subscription;
 use crate::media::feed::{Feed, Run};
 use crate::media::stage::Tracks;
-use crate::rooms::room::Room;
+use crate::rooms::room::{Room, over};
 use crate::rooms::viewers::{Protocol, Viewer};
 
 /// What comes behind a room's key in a path.
@@ -134,11 +134,4 @@ impl Playing {
             player.write(&run.batch, &mut self.waiting);
         }
     }
-}
-
-/// Waits until there is nothing more to come: neither a publisher nor one that may return.
-async fn over(changes: &mut watch::Receiver<View>) {
-    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
-    // An error means that the room is gone.
-    let _ = changes.wait_for(over).await;
 }

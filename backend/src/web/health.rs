@@ -15,8 +15,8 @@ use super::api::Key;
 use super::problem::Problem;
 use super::{Web, auth};
 use crate::media::access_unit::AudioFormat;
+use crate::media::formats::Formats;
 use crate::media::health::{Circumstances, Snapshot, advise, profile_name};
-use crate::media::stage::Formats;
 use crate::rooms::room::Room;
 use crate::webrtc::Paths;
 

@@ -64,16 +64,17 @@ async fn redeem(
         return Err(RoomClosed.into());
     }
     let hosts = room.hosts().ok_or(StaleLink)?;
-    let (wrong, now) = (&web.strangers.wrong_secrets, Instant::now());
-    let too_many = |wait| Problem::TooMany {
-        what: "wrong secrets",
-        wait,
-    };
-    wrong.peek(peer.ip(), now.into()).map_err(too_many)?;
-    let token = hosts.redeem(&secret, now).inspect_err(|refused| {
+    let now = Instant::now();
+    let redeemed = web
+        .strangers
+        .wrong_secrets
+        .present(peer.ip(), now.into(), || hosts.redeem(&secret, now).ok())
+        .map_err(|wait| Problem::TooMany {
+            what: "wrong secrets",
+            wait,
+        })?;
+    let token = redeemed.ok_or(StaleLink).inspect_err(|refused| {
         tracing::warn!(room = %room.key(), %peer, "refused: {refused}");
-        // This one is refused either way.
-        let _ = wrong.take(peer.ip(), now.into());
     })?;
     // It holds already; it is written as soon as that can be.
     let _ = room.keep().kept().await;

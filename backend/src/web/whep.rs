@@ -8,8 +8,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{patch, post};
-use shared::room::{Room as View, RoomState};
-use tokio::sync::watch;
+use shared::room::RoomState;
 use tracing::Instrument;
 
 use super::Web;
@@ -17,7 +16,7 @@ use super::api::Key;
 use super::exchange::{self, Body, SessionPath};
 use super::problem::Problem;
 use super::sessions::{Entry, Place, Role};
-use crate::rooms::room::Room;
+use crate::rooms::room::{Room, over};
 use crate::rooms::viewers::{Protocol, Seat};
 use crate::session_span;
 use crate::webrtc::{End, Session};
@@ -102,11 +101,4 @@ async fn tend(mut session: Session, room: Arc<Room>, peer: SocketAddr, seat: Sea
         },
         () = over(&mut changes) => {}
     }
-}
-
-/// Waits until there is nothing more to come: neither a publisher nor one that may return.
-async fn over(changes: &mut watch::Receiver<View>) {
-    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
-    // An error means that the room is gone.
-    let _ = changes.wait_for(over).await;
 }

@@ -39,8 +39,9 @@ use self::sdp::Offer;
 pub use self::sdp::OfferError;
 pub use self::session::{Closer, End, Session};
 use crate::media::access_unit::AudioCodec;
+use crate::media::formats::Formats;
 use crate::media::rendition::formats_in;
-use crate::media::stage::{Formats, Stage, Tracks};
+use crate::media::stage::{Stage, Tracks};
 
 /// Where the server listens and where it says it does.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@ use std::io::Cursor;
 use rtc::sdp::{MediaDescription, SessionDescription};
 
 use super::engine::Fingerprint;
-use crate::media::stage::{Formats, Obstacle, Tracks};
+use crate::media::formats::{Formats, Obstacle};
+use crate::media::stage::Tracks;
 
 /// An offer that is refused. `Display` is a sentence for whoever sent it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::media::stage::Obstacle;
+use crate::media::formats::Obstacle;
 
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

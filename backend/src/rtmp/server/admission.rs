@@ -69,12 +69,15 @@ pub(super) async fn admit_publisher(
     let key: RoomKey = request.key.parse().map_err(|_| no_room())?;
     let admitted = match &request.secret {
         Some(secret) => {
-            let wrong = &server.strangers.wrong_secrets;
-            wrong
-                .peek(peer.ip(), StdInstant::now())
-                .map_err(PublishRefused::TooMany)?;
             let room = server.rooms.find(&key).ok_or_else(no_room)?;
-            Admission::with_key(&room, secret.reveal())
+            let with_key = || match Admission::with_key(&room, secret.reveal()) {
+                Err(NotAllowed::WrongKey) => None,
+                other => Some(other),
+            };
+            let wrong = &server.strangers.wrong_secrets;
+            let checked = wrong.present(peer.ip(), StdInstant::now(), with_key);
+            let checked = checked.map_err(PublishRefused::TooMany)?;
+            checked.unwrap_or(Err(NotAllowed::WrongKey))
         }
         None => {
             let room = room_that_may_come(server, &key).await.ok_or_else(no_room)?;
@@ -82,14 +85,7 @@ pub(super) async fn admit_publisher(
         }
     };
     admitted.map_err(|refusal| match refusal {
-        NotAllowed::WrongKey => {
-            // Those before were counted too: this one is refused either way.
-            let _ = server
-                .strangers
-                .wrong_secrets
-                .take(peer.ip(), StdInstant::now());
-            PublishRefused::WrongKey(key)
-        }
+        NotAllowed::WrongKey => PublishRefused::WrongKey(key),
         NotAllowed::NoKey => PublishRefused::NoKey(key),
         other => PublishRefused::Other(other),
     })

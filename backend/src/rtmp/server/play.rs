@@ -2,12 +2,10 @@
 
 use std::pin::pin;
 
-use shared::room::{Room as View, RoomState};
-use tokio::sync::watch;
-
 use super::Server;
 use super::admission::Audience;
 use super::connection::{Connection, Over};
+use crate::rooms::room::over;
 use crate::rtmp::session::Event;
 
 impl Connection {
@@ -18,7 +16,8 @@ impl Connection {
         tracing::debug!(room = %room.key(), peer = %self.peer, "an RTMP player");
         let feed = server.feeds.of(room.stage());
         let mut runs = feed.subscribe();
-        let mut over = pin!(over(room.changes()));
+        let mut changes = room.changes();
+        let mut over = pin!(over(&mut changes));
         let mut began = false;
         loop {
             self.flush().await?;
@@ -51,11 +50,4 @@ impl Connection {
         drop(viewer);
         Ok(())
     }
-}
-
-/// Waits until there is nothing more to come: neither a publisher nor one that may return.
-async fn over(mut changes: watch::Receiver<View>) {
-    let over = |view: &View| matches!(view.state, RoomState::Offline | RoomState::Ended);
-    // An error means that the room is gone.
-    let _ = changes.wait_for(over).await;
 }

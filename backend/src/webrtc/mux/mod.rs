@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use rtc::crypto::RTCCryptoProvider;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Socket, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
@@ -30,7 +30,7 @@ pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
 use super::engine::Doorway;
 use crate::metrics::METRICS;
-use crate::tcp::{canonical, listen as listen_tcp};
+use crate::tcp::{canonical, listen as listen_tcp, socket as open_socket};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
 const SOCKET_BUFFER: usize = 8 << 20;
@@ -278,10 +278,12 @@ fn bind_pair(listen: SocketAddr) -> io::Result<(Socket, TcpListener)> {
     loop {
         attempts -= 1;
         let socket = udp_socket(listen)?;
-        size_buffers(&socket);
         socket.bind(&listen.into())?;
         match listen_tcp(address(&socket)?) {
-            Ok(listener) => return Ok((socket, listener)),
+            Ok(listener) => {
+                check_buffers(&socket);
+                return Ok((socket, listener));
+            }
             Err(error) if attempts == 0 => return Err(error),
             Err(_) => {}
         }
@@ -296,8 +298,6 @@ fn bind_beside(first: &Socket, count: usize) -> io::Result<Vec<Socket>> {
     let listen = address(first)?;
     let bind = |_| {
         let socket = udp_socket(listen)?;
-        let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-        let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
         socket.set_reuse_port(true)?;
         socket.bind(&listen.into())?;
         Ok(socket)
@@ -312,16 +312,10 @@ fn bind_beside(_: &Socket, _: usize) -> io::Result<Vec<Socket>> {
 }
 
 fn udp_socket(listen: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(listen),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
-    if listen.is_ipv6() {
-        // `[::]` takes IPv4 too, whatever the system's default is.
-        socket.set_only_v6(false)?;
-    }
-    socket.set_nonblocking(true)?;
+    let socket = open_socket(listen, Type::DGRAM)?;
+    // The kernel grants what its limits allow: see `check_buffers`.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     Ok(socket)
 }
 
@@ -330,10 +324,8 @@ fn address(socket: &Socket) -> io::Result<SocketAddr> {
     address.ok_or_else(|| io::Error::other("the socket has no internet address"))
 }
 
-/// The kernel grants what its limits allow; less is no reason not to start, but to say so.
-fn size_buffers(socket: &Socket) {
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+/// Small buffers are no reason not to start, but to say so.
+fn check_buffers(socket: &Socket) {
     for (granted, sysctl) in [
         (socket.recv_buffer_size(), "net.core.rmem_max"),
         (socket.send_buffer_size(), "net.core.wmem_max"),
