@@ -64,7 +64,7 @@ impl Connection {
             Ending::Stopped => None,
             Ending::TakenOver => Some("another encoder has taken over this room".to_owned()),
             Ending::Revoked => {
-                Some("this stream key is no longer valid, or the room was ended".to_owned())
+                Some("this stream key is no longer valid, the room was ended, or the server stops".to_owned())
             }
             Ending::Silent => Some("no picture and no sound came for a while".to_owned()),
             Ending::TooMuch(why) => Some(why.to_string()),
