@@ -63,9 +63,10 @@ impl Connection {
         let farewell = match ending {
             Ending::Stopped => None,
             Ending::TakenOver => Some("another encoder has taken over this room".to_owned()),
-            Ending::Revoked => {
-                Some("this stream key is no longer valid, the room was ended, or the server stops".to_owned())
-            }
+            Ending::Revoked => Some(
+                "this stream key is no longer valid, the room was ended, or the server stops"
+                    .to_owned(),
+            ),
             Ending::Silent => Some("no picture and no sound came for a while".to_owned()),
             Ending::TooMuch(why) => Some(why.to_string()),
             Ending::Unsupported(why) => Some(why.to_string()),
