@@ -1,36 +1,23 @@
-//! Chromium with a fake camera and microphone.
+//! Chromium and Firefox with a fake camera and microphone.
 
+mod chromium;
+mod firefox;
+
+use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
-use thirtyfour::LoggingPrefsLogLevel;
 use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
 
 use crate::{LONG, SOON, eventually, target_dir};
-
-/// A test card that beeps instead of a camera, permission given, and nothing that needs a GPU, a
-/// sandbox or the network.
-const FLAGS: [&str; 11] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-];
 
 /// What a page is shown on.
 #[derive(Clone, Copy, Debug)]
@@ -43,86 +30,42 @@ pub struct Screen {
     pub dark: bool,
 }
 
-/// One Chromium with a profile of its own. Killed when dropped.
+/// Whose browser it is.
+#[derive(Clone, Copy, Debug)]
+enum Engine {
+    Chromium,
+    Firefox,
+}
+
+/// One browser with a profile of its own. Killed when dropped.
 pub struct Browser {
+    engine: Engine,
     driver: WebDriver,
-    _chromedriver: Child,
+    _driver_process: Child,
     process: u64,
     profile: PathBuf,
 }
 
 impl Browser {
-    /// Starts Chromium: the one that chromedriver finds, or the environment variable `CHROME`.
-    pub async fn start() -> Result<Self> {
-        Self::start_with(&[]).await
-    }
-
-    /// As [`Browser::start`]; its camera shows a film, in YUV4MPEG2, over and over.
-    pub async fn with_camera(film: &Path) -> Result<Self> {
-        Self::start_with(&[&format!(
-            "--use-file-for-fake-video-capture={}",
-            film.display()
-        )])
-        .await
-    }
-
-    /// As [`Browser::start`]; camera and microphone are a clock, for [`lip_sync`](crate::lip_sync).
-    pub async fn with_clock() -> Result<Self> {
-        let browser = Self::start_with(&["--autoplay-policy=no-user-gesture-required"]).await?;
-        browser.before_load(include_str!("clock_camera.js")).await?;
-        Ok(browser)
-    }
-
-    /// As [`Browser::start`]; it clicks warnings about certificates away, and finds this machine as `name`.
-    pub async fn trusting(name: &str) -> Result<Self> {
-        let rule = format!("--host-resolver-rules=MAP {name} 127.0.0.1");
-        Self::start_with(&["--ignore-certificate-errors", &rule]).await
-    }
-
-    async fn start_with(flags: &[&str]) -> Result<Self> {
-        let (chromedriver, port) = start_chromedriver().await?;
-        let mut capabilities = DesiredCapabilities::chrome();
-        for flag in FLAGS.iter().chain(flags) {
-            capabilities.add_arg(flag)?;
-        }
-        capabilities.add_arg("--window-size=1280,800")?;
-        capabilities.set_browser_log_level(LoggingPrefsLogLevel::All)?;
-        // "Leave this page?" is answered with yes.
-        capabilities.set("unhandledPromptBehavior", "accept")?;
-        if let Some(chrome) = std::env::var_os("CHROME") {
-            capabilities.set_binary(chrome.to_str().context("CHROME is not UTF-8")?)?;
-        }
-        let profile = new_profile()?;
-        capabilities.add_arg(&format!("--user-data-dir={}", profile.display()))?;
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities)
-            .await
-            .context("chromedriver cannot start Chromium")?;
-        // Ending it is up to `Drop`.
-        driver.clone().leak()?;
-        let process = driver
-            .capabilities()
-            .get("goog:processID")
-            .and_then(Value::as_u64);
-        let process = process.context("chromedriver does not say which process Chromium is")?;
-        let browser = Self {
-            driver,
-            _chromedriver: chromedriver,
-            process,
-            profile,
-        };
-        browser.before_load(include_str!("observe.js")).await?;
-        Ok(browser)
-    }
-
     /// Runs `script` in every page of this tab from now on, before the page's own scripts.
     pub async fn before_load(&self, script: &str) -> Result<()> {
-        let source = json!({ "source": script });
-        self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
-            .await?;
-        Ok(())
+        match self.engine {
+            Engine::Chromium => {
+                let source = json!({ "source": script });
+                self.devtools("Page.addScriptToEvaluateOnNewDocument", source)
+                    .await?;
+                Ok(())
+            }
+            Engine::Firefox => firefox::before_load(&self.driver, &self.profile, script).await,
+        }
     }
 
-    /// A command of the Chrome DevTools Protocol, to the present tab.
+    /// Lets its pages note what [`Browser::stats`] and others ask for.
+    async fn observe(&self) -> Result<()> {
+        self.before_load(include_str!("observe.js")).await
+    }
+
+    /// A command of the Chrome DevTools Protocol, to the present tab. Firefox has none.
     pub async fn devtools(&self, command: &str, parameters: Value) -> Result<Value> {
         Ok(self.driver.cdp().send_raw(command, parameters).await?)
     }
@@ -179,10 +122,10 @@ impl Browser {
         self.driver.switch_to_window(old).await?;
         self.driver.close_window().await?;
         self.driver.switch_to_window(new).await?;
-        self.before_load(include_str!("observe.js")).await
+        self.observe().await
     }
 
-    /// Kills Chromium, so that it can say goodbye to nobody.
+    /// Kills the browser, so that it can say goodbye to nobody.
     pub fn kill(self) {
         drop(self);
     }
@@ -405,7 +348,7 @@ impl Stats {
     }
 }
 
-/// An empty folder for the profile of one Chromium.
+/// An empty folder for the profile of one browser.
 fn new_profile() -> Result<PathBuf> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -415,29 +358,29 @@ fn new_profile() -> Result<PathBuf> {
     Ok(profile)
 }
 
-/// Starts chromedriver on a port it chooses.
-async fn start_chromedriver() -> Result<(Child, u16)> {
-    let program = std::env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-    let mut process = tokio::process::Command::new(&program)
+/// Starts what drives a browser, on a port that it chooses and names after `said`.
+async fn start_driver(program: &OsStr, said: &str) -> Result<(Child, u16)> {
+    let name = program.to_string_lossy();
+    let mut process = tokio::process::Command::new(program)
         .arg("--port=0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("{} cannot be run", program.to_string_lossy()))?;
+        .with_context(|| format!("{name} cannot be run: `cargo xtask setup` installs it"))?;
     let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
     let port = async {
         while let Some(line) = lines.next_line().await? {
-            if let Some((_, port)) = line.split_once("successfully on port ") {
+            if let Some((_, port)) = line.split_once(said) {
                 return Ok(port.trim_end_matches('.').parse()?);
             }
         }
-        Err(anyhow!("chromedriver ended"))
+        Err(anyhow!("{name} ended"))
     };
     let port = timeout(LONG, port)
         .await
-        .context("chromedriver says no port")??;
+        .with_context(|| format!("{name} says no port"))??;
     // Whatever else it says is read, so that it never waits for a reader.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((process, port))

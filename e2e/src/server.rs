@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
 use shared::api::{CreatedRoom, RoomTitle};
-use shared::room::Room;
+use shared::room::{Room, RoomState};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, MutexGuard};
@@ -49,6 +49,20 @@ impl Server {
 
     /// As [`Server::start`], with more flags.
     pub async fn start_with(flags: &[&str]) -> Result<Self> {
+        Self::launch(
+            "127.0.0.1",
+            &[&["--public-address=127.0.0.1"], flags].concat(),
+        )
+        .await
+    }
+
+    /// As [`Server::start`]; its media is at this machine's own addresses, because Firefox sends nothing
+    /// to 127.0.0.1.
+    pub async fn start_for_firefox() -> Result<Self> {
+        Self::launch("[::]", &[]).await
+    }
+
+    async fn launch(media: &str, flags: &[&str]) -> Result<Self> {
         let turn = TURN.lock().await;
         let is_https = flags.iter().any(|flag| flag.starts_with("--tls"));
         let scheme = if is_https { "https" } else { "http" };
@@ -58,8 +72,7 @@ impl Server {
         let own = [
             format!("--http=127.0.0.1:{port}"),
             format!("--rtmp=127.0.0.1:{rtmp}"),
-            format!("--webrtc=127.0.0.1:{}", free_port()?),
-            "--public-address=127.0.0.1".to_owned(),
+            format!("--webrtc={media}:{}", free_port()?),
         ];
         let flags = flags.iter().map(|&flag| flag.to_owned());
         let arguments: Vec<_> = own.into_iter().chain(flags).collect();
@@ -183,6 +196,16 @@ impl Server {
     /// `GET /api/rooms/{key}`.
     pub async fn room(&self, key: &str) -> Result<Room> {
         self.json(&format!("/api/rooms/{key}")).await
+    }
+
+    /// Waits until somebody broadcasts in a room.
+    pub async fn is_live(&self, key: &str) -> Result<()> {
+        eventually("the room is live", LONG, async || {
+            let state = self.room(key).await?.state;
+            ensure!(state == RoomState::Live, "it is {state:?}");
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the server as an administrator would, by SIGTERM.
