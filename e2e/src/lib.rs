@@ -1,5 +1,5 @@
-//! What the end-to-end tests are made of: the real server as a process, real Chromium with a fake
-//! camera, real Socket.IO clients.
+//! What the end-to-end tests are made of: the real server as a process, real Chromium and Firefox
+//! with a fake camera, real Socket.IO clients.
 //!
 //! The tests are in `tests/`, one file a subject. Each starts a [`Server`] of its own and ends with
 //! [`Server::stop`]; one that is left behind by a failed test prints its log. Only one test of a test
@@ -16,6 +16,7 @@ pub mod lip_sync;
 pub mod load;
 pub mod nginx;
 pub mod pages;
+pub mod peers;
 pub mod scenery;
 pub mod server;
 pub mod socket_io;
