@@ -170,21 +170,31 @@ impl Server {
     pub async fn publish(&self, offer: &str, stage: &Arc<Stage>) -> Result<Answer, OfferError> {
         let offer = Offer::parse(offer)?;
         let tracks = offer.publishes()?;
-        let (engine, registry) = codecs::for_publisher(&offer).map_err(|error| internal(&error))?;
-        let mut peer = Peer::new(&self.ground, engine, registry).await?;
-        match peer.negotiate(&offer).await {
-            Ok(sdp) => {
-                let (session, reporter) = session::new(&self.alive);
-                let etag = peer.ufrag.clone();
-                let serving = ingest::serve(peer, tracks, Arc::clone(stage), reporter);
-                tokio::spawn(serving.in_current_span());
-                Ok(Answer { sdp, etag, session })
+        let ground = self.ground.clone();
+        let (session, reporter) = session::new(&self.alive);
+        let stage = Arc::clone(stage);
+        let begin = async move {
+            let (engine, registry) =
+                codecs::for_publisher(&offer).map_err(|error| internal(&error))?;
+            let mut peer = Peer::new(&ground, engine, registry).await?;
+            match peer.negotiate(&offer).await {
+                Ok(sdp) => {
+                    let etag = peer.ufrag.clone();
+                    let serving = ingest::serve(peer, tracks, stage, reporter);
+                    tokio::spawn(serving.in_current_span());
+                    Ok((sdp, etag))
+                }
+                Err(error) => {
+                    peer.close().await;
+                    Err(error)
+                }
             }
-            Err(error) => {
-                peer.close().await;
-                Err(error)
-            }
-        }
+        };
+        // All that the publisher's packets pass through runs on one thread: to wake others for each of
+        // them costs more than what is done with it.
+        let begun = self.engine.next_runtime().spawn(begin.in_current_span());
+        let (sdp, etag) = begun.await.map_err(|error| internal(&error))??;
+        Ok(Answer { sdp, etag, session })
     }
 
     /// Answers a WHEP offer with what is on the stage now.

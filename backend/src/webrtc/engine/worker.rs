@@ -1,4 +1,4 @@
-//! The threads that serve viewers.
+//! The threads that media passes through: those of publishers and viewers by WebRTC.
 
 use std::io;
 use std::num::NonZero;
@@ -36,7 +36,7 @@ impl Worker {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         thread::Builder::new()
-            .name(format!("viewers-{number}"))
+            .name(format!("media-{number}"))
             .spawn(move || {
                 runtime.block_on(async move {
                     alive.cancelled().await;
