@@ -21,9 +21,9 @@ gi.require_version("GstSdp", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC
 
+# As bare as what GStreamer's whepsrc asks for by itself.
 RECEIVED = {
-    "video": "encoding-name=H264,payload=102,clock-rate=90000,packetization-mode=(string)1,"
-    "profile-level-id=(string)42e01f,level-asymmetry-allowed=(string)1",
+    "video": "encoding-name=H264,payload=102,clock-rate=90000",
     "audio": "encoding-name=OPUS,payload=111,clock-rate=48000,encoding-params=(string)2",
 }
 

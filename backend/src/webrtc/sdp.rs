@@ -46,6 +46,10 @@ impl H264Payload {
             .unwrap_or("42000a")
             .to_ascii_lowercase()
     }
+
+    fn packetization_mode(&self) -> Option<&str> {
+        parameter(&self.fmtp, "packetization-mode")
+    }
 }
 
 /// The Opus payload type of an offer.
@@ -281,7 +285,14 @@ impl Section {
                 .map(|rtx| rtx.payload_type)
                 .find(|&rtx| parameter(&fmtp(rtx), "apt") == Some(&codec.payload_type.to_string())),
         });
-        let h264 = h264.filter(|h264| parameter(&h264.fmtp, "packetization-mode") == Some("1"));
+        let (mut h264, open): (Vec<_>, Vec<_>) = h264
+            .filter(|h264| matches!(h264.packetization_mode(), Some("1") | None))
+            .partition(|h264| h264.packetization_mode().is_some());
+        if h264.is_empty() {
+            // RFC 6184 section 8.1 reads it as 0, but whoever leaves it open takes what it gets, as
+            // GStreamer's whepsrc does.
+            h264 = open;
+        }
         let opus = named("opus").first().map(|codec| OpusPayload {
             payload_type: codec.payload_type,
             fmtp: fmtp(codec.payload_type),
@@ -289,7 +300,7 @@ impl Section {
         Ok(Self {
             sends,
             receives,
-            h264: h264.collect(),
+            h264,
             opus,
             kind,
         })
@@ -427,6 +438,20 @@ pub(super) mod tests {
             111,
             "upper case is fine"
         );
+    }
+
+    #[test]
+    fn a_packetization_mode_that_is_left_open_is_taken_where_there_is_none_better() {
+        let payload_types = |sdp: &str| {
+            let offer = Offer::parse(sdp).unwrap();
+            let types: Vec<_> = offer.h264().map(|h264| h264.payload_type).collect();
+            types
+        };
+        let (open, both) = (offer("recvonly"), offer("recvonly"));
+        let open = open.replace("packetization-mode=1; ", "");
+        assert_eq!(payload_types(&open), [98]);
+        let both = both.replace("packetization-mode=0;", "");
+        assert_eq!(payload_types(&both), [98]);
     }
 
     #[test]

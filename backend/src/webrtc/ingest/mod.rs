@@ -45,15 +45,7 @@ struct Reading {
 
 /// Serves a publisher until it ends, then frees everything.
 pub(super) async fn serve(mut peer: Peer, promised: Tracks, stage: Arc<Stage>, reporter: Reporter) {
-    let mut ingest = Ingest {
-        began: Instant::now(),
-        assembler: Assembler::new(promised),
-        stage,
-        publication: None,
-        video: None,
-        audio: None,
-        readers: JoinSet::new(),
-    };
+    let mut ingest = Ingest::new(promised, stage);
     let end = ingest.run(&mut peer, &reporter).await;
     // The stage is left before anybody is told.
     drop(ingest);
@@ -72,15 +64,22 @@ struct Ingest {
 }
 
 impl Ingest {
+    fn new(promised: Tracks, stage: Arc<Stage>) -> Self {
+        Self {
+            began: Instant::now(),
+            assembler: Assembler::new(promised),
+            stage,
+            publication: None,
+            video: None,
+            audio: None,
+            readers: JoinSet::new(),
+        }
+    }
+
     async fn run(&mut self, peer: &mut Peer, reporter: &Reporter) -> End {
         let (queue, mut arrivals) = mpsc::channel(QUEUE);
-        let connect = self.began + CONNECT;
         loop {
-            let wake = self
-                .assembler
-                .deadline()
-                .map(|at| self.began + at.since(MediaTime::ZERO));
-            let wake = wake.unwrap_or(connect).max(Instant::now());
+            let deadline = self.deadline(reporter.is_connected());
             tokio::select! {
                 () = reporter.close.cancelled() => return End::Closed,
                 state = peer.state.reaches(is_silent) => {
@@ -93,12 +92,12 @@ impl Ingest {
                     Ok(()) => self.ask_for_keyframe().await,
                     Err(TakenOver) => return End::TakenOver,
                 },
-                () = sleep_until(wake) => {}
+                () = reached(deadline) => {}
             }
             if self.drain(reporter).await.is_err() {
                 return End::TakenOver;
             }
-            if !reporter.is_connected() && Instant::now() >= connect {
+            if !reporter.is_connected() && self.began.elapsed() >= CONNECT {
                 tracing::info!("a publisher connected but sent no picture in time");
                 return End::Lost;
             }
@@ -107,6 +106,14 @@ impl Ingest {
 
     fn now(&self) -> MediaTime {
         self.began.elapsed().into()
+    }
+
+    /// When to look again even if nothing arrives; `None` where nothing waits.
+    fn deadline(&self, is_connected: bool) -> Option<Instant> {
+        let packets = self.assembler.deadline();
+        let packets = packets.map(|at| self.began + at.since(MediaTime::ZERO));
+        let connect = (!is_connected).then(|| self.began + CONNECT);
+        packets.into_iter().chain(connect).min()
     }
 
     fn take(&mut self, kind: TrackKind, arrival: Arrival) {
@@ -199,6 +206,14 @@ async fn keyframe_wanted(publication: Option<&Publication>) -> Result<(), TakenO
     }
 }
 
+/// Waits for a moment, if there is one; else for ever.
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Passes on what a track brings until it ends.
 async fn read(
     kind: TrackKind,
@@ -234,5 +249,21 @@ async fn read(
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_publisher_whose_media_flows_is_woken_by_packets_alone() {
+        let both = Tracks {
+            video: true,
+            audio: true,
+        };
+        let ingest = Ingest::new(both, Arc::default());
+        assert_eq!(ingest.deadline(false), Some(ingest.began + CONNECT));
+        assert_eq!(ingest.deadline(true), None);
     }
 }
