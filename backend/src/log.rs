@@ -1,7 +1,7 @@
 //! What is written to the log.
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterExt, ParseError, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, ParseError, filter_fn};
 use tracing_subscriber::layer::Filter;
 use tracing_subscriber::{EnvFilter, Registry};
 
@@ -12,7 +12,9 @@ use tracing_subscriber::{EnvFilter, Registry};
 /// # Errors
 /// Directives that are not understood.
 pub fn filter(directives: &str) -> Result<impl Filter<Registry> + use<>, ParseError> {
-    Ok(EnvFilter::try_new(directives)?.and(filter_fn(is_discreet)))
+    // Without a hint every line that anybody could write would be looked at, at any level.
+    let discreet = filter_fn(is_discreet).with_max_level_hint(LevelFilter::TRACE);
+    Ok(EnvFilter::try_new(directives)?.and(discreet))
 }
 
 fn is_discreet(metadata: &Metadata<'_>) -> bool {
@@ -80,6 +82,13 @@ mod tests {
     fn they_say_no_more_than_is_asked_for() {
         assert_eq!(written("warn"), ["WARN library"]);
         assert_eq!(written("off,golive=trace"), ["TRACE ours"]);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_costs_no_more_than_a_look_at_its_level() {
+        let most = |directives| filter(directives).unwrap().max_level_hint();
+        assert_eq!(most("info"), Some(LevelFilter::INFO));
+        assert_eq!(most("warn,golive=debug"), Some(LevelFilter::DEBUG));
     }
 
     #[test]

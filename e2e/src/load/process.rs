@@ -48,6 +48,16 @@ impl Process {
         Ok(kib.context("the kernel does not tell the resident memory")? * 1024)
     }
 
+    /// What of the resident memory is no file's, in bytes: without the program's own code, which the kernel
+    /// reads in as it is first needed and takes back when it likes.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn anonymous(self) -> Result<u64> {
+        let kib = self.proc()?.status()?.rssanon;
+        Ok(kib.context("the kernel does not tell the anonymous memory")? * 1024)
+    }
+
     /// Open file descriptors.
     ///
     /// # Errors
@@ -121,6 +131,7 @@ mod tests {
         let touched = std::hint::black_box(vec![1_u8; 64 << 20]);
         let grown = process.resident().unwrap() - before;
         assert!((SIZE / 2..SIZE * 2).contains(&grown), "{grown}");
+        assert!(process.anonymous().unwrap() >= SIZE / 2);
         drop(touched);
     }
 

@@ -29,6 +29,8 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// What may wait between the tracks and the stage: about a second of a fast stream. A full queue holds up
 /// this publisher alone.
 const QUEUE: usize = 512;
+/// Arrivals that are taken in one go: the packets of a picture come together.
+const BURST: usize = 64;
 
 /// What a track brought.
 enum Arrival {
@@ -78,6 +80,7 @@ impl Ingest {
 
     async fn run(&mut self, peer: &mut Peer, reporter: &Reporter) -> End {
         let (queue, mut arrivals) = mpsc::channel(QUEUE);
+        let mut burst = Vec::with_capacity(BURST);
         loop {
             let deadline = self.deadline(reporter.is_connected());
             tokio::select! {
@@ -87,7 +90,11 @@ impl Ingest {
                     return End::Lost;
                 }
                 Some(track) = peer.tracks.recv() => self.read(track, &queue).await,
-                Some((kind, arrival)) = arrivals.recv() => self.take(kind, arrival),
+                _ = arrivals.recv_many(&mut burst, BURST) => {
+                    for (kind, arrival) in burst.drain(..) {
+                        self.take(kind, arrival);
+                    }
+                }
                 wanted = keyframe_wanted(self.publication.as_ref()) => match wanted {
                     Ok(()) => self.ask_for_keyframe().await,
                     Err(TakenOver) => return End::TakenOver,
