@@ -46,3 +46,22 @@ async fn firefox_goes_over_to_hls_where_no_media_comes_through() -> Result<()> {
     watch.plays_from_segments(60.0).await?;
     server.stop().await
 }
+
+#[tokio::test]
+async fn a_firefox_that_has_no_h264_yet_tells_the_host_what_to_do() -> Result<()> {
+    let server = Server::start_for_firefox().await?;
+    let host = Browser::firefox_without_h264().await?;
+    StudioPage::open(&host, &server).await?;
+    host.fill("title", "Too early").await?;
+    host.click("start").await?;
+    host.wait("a sentence about H.264", LONG, async || {
+        let sentence = host.find("error").await?.text().await?;
+        ensure!(
+            sentence.starts_with("This browser cannot send H.264"),
+            "it says {sentence:?}"
+        );
+        Ok(())
+    })
+    .await?;
+    server.stop().await
+}

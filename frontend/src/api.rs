@@ -32,6 +32,12 @@ pub enum ApiError {
     /// The browser cannot do its part.
     #[error("This browser could not set up the connection ({0}): please try another one.")]
     Browser(String),
+    /// The browser's offer has no H.264.
+    #[error(
+        "This browser cannot send H.264, which viewers need. A Firefox that is new fetches it within minutes: \
+         please try again then, or take another browser."
+    )]
+    NoH264,
 }
 
 /// `POST /api/rooms`; some servers ask for a token.

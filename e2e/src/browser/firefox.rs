@@ -14,14 +14,14 @@ use super::{Browser, Engine, new_profile, start_driver};
 use crate::target_dir;
 
 /// What is allowed, and what is there, beyond what geckodriver chooses for tests.
-const YES: [&str; 3] = [
+const YES: [&str; 2] = [
     // A test card that hums instead of a camera, permission given.
     "media.navigator.streams.fake",
     "media.navigator.permission.disabled",
-    // For WebRTC Firefox downloads a decoder of H.264 as a plugin. On phones it takes what decodes
-    // other films, too: this and `HARDWARE` make it do the same here.
-    "media.webrtc.hw.h264.enabled",
 ];
+/// For WebRTC Firefox downloads a decoder of H.264 as a plugin. On phones it takes what decodes other films,
+/// too: this and `HARDWARE` make it do the same here.
+const H264: &str = "media.webrtc.hw.h264.enabled";
 /// What Firefox believes the hardware can do: 1 is everything.
 const HARDWARE: &str = "gfx.blacklist.webrtc.hw.acceleration.h264";
 
@@ -29,6 +29,15 @@ impl Browser {
     /// Starts Firefox ESR, or the Firefox that the environment variable `FIREFOX` names. It shows H.264
     /// by ffmpeg's libavcodec, and cannot encode it.
     pub async fn firefox() -> Result<Self> {
+        Self::start_firefox(true).await
+    }
+
+    /// The same as it is after its installation: without H.264 for WebRTC.
+    pub async fn firefox_without_h264() -> Result<Self> {
+        Self::start_firefox(false).await
+    }
+
+    async fn start_firefox(has_h264: bool) -> Result<Self> {
         let own = target_dir().join("tools/bin/geckodriver");
         let program = std::env::var_os("GECKODRIVER").unwrap_or_else(|| own.into());
         let (geckodriver, port) = start_driver(&program, "Listening on 127.0.0.1:").await?;
@@ -36,7 +45,10 @@ impl Browser {
         for name in YES {
             preferences.set(name, true)?;
         }
-        preferences.set(HARDWARE, 1)?;
+        if has_h264 {
+            preferences.set(H264, true)?;
+            preferences.set(HARDWARE, 1)?;
+        }
         let mut capabilities = DesiredCapabilities::firefox();
         capabilities.set_preferences(preferences)?;
         capabilities.set("unhandledPromptBehavior", "accept")?;

@@ -1,4 +1,4 @@
-//! Which video codec to offer first.
+//! Which video codecs a browser offers, and which to offer first.
 
 /// Sort key of a codec by its MIME type and SDP format parameters: lower is offered earlier.
 ///
@@ -43,9 +43,30 @@ pub fn rank(mime_type: &str, parameters: &str) -> u8 {
         }
 }
 
+/// Whether an offer has H.264, which is all that the server takes (RFC 6184 section 8.2.1).
+#[must_use]
+pub fn offers_h264(sdp: &str) -> bool {
+    let maps = sdp
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=rtpmap:"));
+    let mut codecs = maps.filter_map(|map| Some(map.split_once(' ')?.1));
+    codecs.any(|codec| {
+        let name = codec.split('/').next();
+        name.is_some_and(|name| name.eq_ignore_ascii_case("h264"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn h264_is_found_in_an_offer() {
+        let vp8 = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 120\r\na=rtpmap:120 VP8/90000\r\n";
+        assert!(!offers_h264(vp8));
+        assert!(offers_h264(&format!("{vp8}a=rtpmap:126 H264/90000\r\n")));
+        assert!(!offers_h264(&format!("{vp8}a=rtpmap:49 H265/90000\r\n")));
+    }
 
     #[test]
     fn constrained_baseline_comes_first() {

@@ -27,7 +27,7 @@ impl Publisher {
     /// Publishes the tracks of `stream`, its picture with at most `max_bitrate` bits per second.
     ///
     /// # Errors
-    /// The server's refusal.
+    /// The server's refusal, or [`ApiError::NoH264`].
     pub(super) async fn start(
         key: &RoomKey,
         stream_key: &str,
@@ -52,6 +52,10 @@ impl Publisher {
             senders.push((kind, transceiver.sender()));
         }
         let offer = peer.offer().await?;
+        let has_picture = senders.iter().any(|(kind, _)| *kind == Kind::Camera);
+        if has_picture && !codecs::offers_h264(&offer) {
+            return Err(ApiError::NoH264);
+        }
         let endpoint = format!("/whip/{key}");
         let (answer, session) = post_offer(&endpoint, Some(stream_key), &offer).await?;
         if let Err(error) = peer.accept(&answer).await {
