@@ -19,7 +19,8 @@ use parking_lot::Mutex;
 use rtc::crypto::RTCCryptoProvider;
 use socket2::{Socket, Type};
 use tokio::io::Interest;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::io::unix::AsyncFd;
+use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
@@ -52,7 +53,9 @@ pub(super) struct Mux {
 
 /// One of the sockets on the shared UDP port.
 struct PortSocket {
-    socket: UdpSocket,
+    /// Watched for what arrives alone: room for more appears with each packet that leaves the machine, and
+    /// would wake the worker each time.
+    socket: AsyncFd<Socket>,
     state: UdpSocketState,
 }
 
@@ -109,8 +112,8 @@ impl Mux {
         bound.extend(bind_beside(&bound[FIRST], runtimes.len())?);
         let sockets = bound.into_iter().zip(runtimes).map(|(socket, runtime)| {
             let _registered = runtime.enter();
-            let socket = UdpSocket::from_std(socket.into())?;
             let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+            let socket = watched(socket, Interest::READABLE)?;
             Ok(PortSocket { socket, state })
         });
         let routes = Mutex::new(Routes::new(crypto));
@@ -189,7 +192,9 @@ impl Mux {
 
     /// Waits until the socket takes more.
     pub(super) async fn writable(&self, socket: usize) -> io::Result<()> {
-        self.socket(socket).socket.writable().await
+        let socket = self.socket(socket).socket.get_ref().try_clone()?;
+        let socket = watched(socket, Interest::WRITABLE)?;
+        socket.writable().await.map(drop)
     }
 
     /// The socket of this number; where there are fewer, they are shared.
@@ -208,9 +213,7 @@ impl Mux {
             transmit.destination.set_ip(ip.to_ipv6_mapped().into());
         }
         let PortSocket { socket, state } = self.socket(socket);
-        socket.try_io(Interest::WRITABLE, || {
-            state.try_send(UdpSockRef::from(socket), &transmit)
-        })?;
+        state.try_send(UdpSockRef::from(socket.get_ref()), &transmit)?;
         METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
         Ok(())
     }
@@ -229,16 +232,20 @@ impl Mux {
     /// Waits for datagrams and hands each to whom it is for.
     async fn receive(&self, number: usize, buffers: &mut [[u8; MAX_DATAGRAM]]) -> io::Result<()> {
         let PortSocket { socket, state } = self.socket(number);
-        socket.readable().await?;
+        let mut ready = socket.readable().await?;
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
-        let received = socket.try_io(Interest::READABLE, || {
+        let received = ready.try_io(|socket| {
             let mut slices: Vec<_> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            state.recv(UdpSockRef::from(socket), &mut slices, &mut meta)
+            state.recv(UdpSockRef::from(socket.get_ref()), &mut slices, &mut meta)
         });
-        let count = match received {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            other => other?,
+        let Ok(received) = received else {
+            return Ok(());
         };
+        let count = received?;
+        if count < BATCH_SIZE {
+            // That was all: what comes later is told anew.
+            ready.clear_ready();
+        }
         for (buffer, meta) in buffers.iter().zip(&meta).take(count) {
             let from = canonical(meta.addr);
             // The kernel may have joined several datagrams of one sender (GRO).
@@ -269,6 +276,15 @@ impl Drop for Registration {
     fn drop(&mut self) {
         self.mux.routes.lock().remove(&self.ufrag);
     }
+}
+
+/// Has the runtime watch a socket, for nothing else than this.
+#[expect(
+    deprecated,
+    reason = "what replaces it is unsafe, because of types that lie about their file: a socket does not"
+)]
+fn watched(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 /// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be
