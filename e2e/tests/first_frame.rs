@@ -17,14 +17,9 @@ const TIMES: &str = "const asked = performance.getEntriesByType('resource').find
 async fn a_viewer_who_comes_again_and_again_has_a_picture_each_time() -> Result<()> {
     let server = Server::start().await?;
     let made = server.create_room("Soon").await?;
-    let links = &made.links;
-    let rtmp = links
-        .rtmp_server
-        .as_ref()
-        .zip(links.rtmp_stream_key.as_ref());
-    let (address, stream_key) = rtmp.context("no RTMP")?;
+    let stream_key = made.links.rtmp_stream_key.as_deref().context("no RTMP")?;
     // An encoder leaves the machine to the browser.
-    let encoder = Push::ordinary(&format!("{address}/{stream_key}"))?;
+    let encoder = Push::ordinary(&server.rtmp_url(stream_key))?;
     let key = made.room.key.to_string();
     eventually("live", LONG, async || {
         let room = server.room(&key).await?;

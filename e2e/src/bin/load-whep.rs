@@ -25,7 +25,7 @@ const AFTERMATH: Duration = Duration::from_secs(12);
 const ROWS: usize = 6;
 /// Memory may be this much more after everybody has gone: what the allocator's threads keep for themselves
 /// of what they had in use.
-const KEPT: f64 = 1.15;
+const KEPT: f64 = 1.10;
 /// And this much more than when everybody had gone for the first time.
 const GROWTH: f64 = 1.02;
 
@@ -256,6 +256,7 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
     let before = report(0, 0)?;
     let (mut first, mut last) = (None, before);
     for round in 1..=times {
+        // Evenly among all, and the last.
         let is_shown = (round * ROWS) % times < ROWS;
         let audience = broadcast.audience(viewers, arguments).await?;
         ensure!(audience.len() == viewers, "not everybody could join");

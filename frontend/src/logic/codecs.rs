@@ -46,14 +46,9 @@ pub fn rank(mime_type: &str, parameters: &str) -> u8 {
 /// Whether an offer has H.264, which is all that the server takes (RFC 6184 section 8.2.1).
 #[must_use]
 pub fn offers_h264(sdp: &str) -> bool {
-    let maps = sdp
-        .lines()
-        .filter_map(|line| line.strip_prefix("a=rtpmap:"));
-    let mut codecs = maps.filter_map(|map| Some(map.split_once(' ')?.1));
-    codecs.any(|codec| {
-        let name = codec.split('/').next();
-        name.is_some_and(|name| name.eq_ignore_ascii_case("h264"))
-    })
+    sdp.lines()
+        .filter_map(|line| line.strip_prefix("a=rtpmap:"))
+        .any(|map| map.to_ascii_lowercase().contains(" h264/"))
 }
 
 #[cfg(test)]

@@ -73,9 +73,8 @@ impl Outlet {
             match self.mux.try_send(self.socket, &transmit) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && patient => {
-                    patient = timeout(PATIENCE, self.mux.writable(self.socket))
-                        .await
-                        .is_ok();
+                    let room = timeout(PATIENCE, self.mux.writable(self.socket)).await;
+                    patient = matches!(room, Ok(Ok(())));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let lost = segment.map_or(1, |segment| run.len().div_ceil(segment));
@@ -212,6 +211,16 @@ mod tests {
             pushed.unwrap();
         }
         batch
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_has_room_is_not_waited_for() {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let crypto = rtc::crypto::default_provider().unwrap();
+        let (mux, _tasks) = Mux::bind(listen, crypto, &[Handle::current()]).unwrap();
+        for _ in 0..2 {
+            timeout(WRITE, mux.writable(0)).await.unwrap().unwrap();
+        }
     }
 
     #[tokio::test]
