@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
-use tokio::task::AbortHandle;
 
 use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 use super::packetizer::payloads;
 use super::paths::PathMeter;
+use super::roaming::{self, Roaming};
 use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
@@ -119,7 +119,7 @@ pub(super) struct Feed {
     paths: PathMeter,
     /// Held so that sound is in Opus.
     _rendition: Arc<Rendition>,
-    task: AbortHandle,
+    _task: Roaming,
 }
 
 impl Feed {
@@ -128,13 +128,13 @@ impl Feed {
         let rendition = stage.rendition(AudioCodec::Opus);
         let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
         let history = Arc::default();
-        let task = tokio::spawn(run(source, Arc::clone(&units), Arc::clone(&history)));
+        let task = roaming::spawn(run(source, Arc::clone(&units), Arc::clone(&history)));
         Self {
             units,
             history,
             paths: PathMeter::default(),
             _rendition: rendition,
-            task: task.abort_handle(),
+            _task: task,
         }
     }
 
@@ -164,12 +164,6 @@ impl Feed {
     /// A viewer's place.
     pub(super) fn subscribe(&self) -> Subscription<RtpUnit> {
         self.units.subscribe(Start::Newest { max_age: MAX_AGE })
-    }
-}
-
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -279,9 +273,9 @@ mod tests {
     async fn a_feed_ends_with_its_last_viewer() {
         let (feeds, stage) = (Feeds::default(), Arc::new(Stage::default()));
         let feed = feeds.of(&stage);
-        let task = feed.task.clone();
+        let units = Arc::downgrade(&feed.units);
         drop(feed);
-        while !task.is_finished() {
+        while units.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
         assert!(

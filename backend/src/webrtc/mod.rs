@@ -15,6 +15,7 @@ mod mux;
 mod packetizer;
 mod paths;
 mod peer;
+mod roaming;
 mod rtcp_tap;
 mod sdp;
 mod session;
@@ -181,7 +182,7 @@ impl Server {
                 Ok(sdp) => {
                     let etag = peer.ufrag.clone();
                     let serving = ingest::serve(peer, tracks, stage, reporter);
-                    tokio::spawn(serving.in_current_span());
+                    roaming::spawn(serving.in_current_span()).detach();
                     Ok((sdp, etag))
                 }
                 Err(error) => {
@@ -190,9 +191,8 @@ impl Server {
                 }
             }
         };
-        // All that the publisher's packets pass through runs on one thread: to wake others for each of
-        // them costs more than what is done with it.
-        let begun = self.engine.next_runtime().spawn(begin.in_current_span());
+        // Goes on even if whoever asked does not wait for it.
+        let begun = tokio::spawn(begin.in_current_span());
         let (sdp, etag) = begun.await.map_err(|error| internal(&error))??;
         Ok(Answer { sdp, etag, session })
     }

@@ -18,8 +18,9 @@ use tracing::Span;
 use super::MAX_CONNECTIONS;
 use super::batch::Batch;
 use super::load::{Load, Share};
+use super::member::{Member, Play};
 use super::metrics::Metrics;
-use super::outlet::{self, Connection, Outlet};
+use super::outlet::{self, Outlet};
 use super::starting::{Next, Starting};
 use super::transport::{Ended, Path};
 use super::viewer::{Event, Viewer};
@@ -82,26 +83,6 @@ pub(super) struct Hall {
     outlet: Outlet,
     load: Arc<Load>,
     made: Instant,
-}
-
-struct Member {
-    viewer: Viewer,
-    play: Play,
-    /// Number of the newest unit it was sent.
-    last: u64,
-    connections: Vec<Connection>,
-    missing: Tracks,
-    reporter: Reporter,
-    /// The session's, for the log.
-    span: Span,
-    _registration: Registration,
-    _share: Share,
-}
-
-enum Play {
-    Connecting,
-    Starting(Box<Starting>),
-    Live,
 }
 
 impl Hall {
@@ -179,23 +160,14 @@ impl Hall {
     }
 
     async fn join(&mut self, join: Join, share: Share) {
-        let member = Member {
-            viewer: join.viewer,
-            play: Play::Connecting,
-            last: 0,
-            connections: Vec::new(),
-            missing: join.missing,
-            reporter: join.reporter,
-            _registration: join.registration,
-            span: join.span,
-            _share: share,
-        };
+        let id = join.id;
+        let member = Member::new(join, share);
         // It may have changed since the offer was answered.
         let outgrown = member.outgrown(&self.formats.borrow());
-        self.members.insert(join.id, Box::new(member));
+        self.members.insert(id, Box::new(member));
         self.unsettled = true;
         if let Some(end) = outgrown {
-            self.leave(join.id, end).await;
+            self.leave(id, end).await;
         }
     }
 
@@ -409,77 +381,6 @@ impl Hall {
         for (id, end) in over {
             self.leave(id, end).await;
         }
-    }
-}
-
-impl Member {
-    /// Whether the room has become what this session cannot show.
-    fn outgrown(&self, formats: &Formats) -> Option<End> {
-        let missing = self.missing;
-        if let Some(obstacle) = formats.obstacle()
-            && self.viewer.has_video()
-        {
-            return Some(End::Unshowable(obstacle));
-        }
-        let appears = (missing.video && formats.video.is_some())
-            || (missing.audio && formats.audio.is_some());
-        appears.then(|| {
-            self.span.in_scope(|| {
-                tracing::debug!("the room has a new track: the viewer has to come again");
-            });
-            End::Lost
-        })
-    }
-
-    /// Sends what the viewer's transport has to say.
-    async fn flush(&mut self, outlet: &Outlet) {
-        while let Some((path, datagram)) = self.viewer.poll_transmit() {
-            self.send_along(path, &datagram, outlet).await;
-        }
-    }
-
-    async fn send_one(&mut self, datagram: &[u8], outlet: &Outlet) {
-        if let Some(path) = self.viewer.path() {
-            self.send_along(path, datagram, outlet).await;
-        }
-    }
-
-    async fn send_along(&mut self, path: Path, datagram: &[u8], outlet: &Outlet) {
-        match path {
-            Path::Udp(remote) => outlet.send_one(datagram, remote).await,
-            Path::Tcp(remote) => {
-                if let Some(connection) = self.connection(remote) {
-                    connection.send_one(datagram);
-                }
-            }
-        }
-    }
-
-    /// Sends packets; `false` when the viewer is too far behind to take them.
-    async fn send(&mut self, batch: &Batch, outlet: &Outlet) -> bool {
-        if batch.is_empty() {
-            return true;
-        }
-        let (packets, bytes) = batch.size();
-        Metrics::add(&outlet.metrics.packets, packets as u64);
-        Metrics::add(&outlet.metrics.bytes, bytes as u64);
-        match self.viewer.path() {
-            Some(Path::Udp(remote)) => {
-                outlet.send(batch, remote).await;
-                true
-            }
-            Some(Path::Tcp(remote)) => match self.connection(remote) {
-                Some(connection) => connection.send(batch),
-                None => true,
-            },
-            None => true,
-        }
-    }
-
-    fn connection(&self, remote: std::net::SocketAddr) -> Option<&Connection> {
-        self.connections
-            .iter()
-            .find(|connection| connection.remote == remote)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::hall::{Hall, INBOX, Inbound, Join};
@@ -20,7 +18,6 @@ use crate::webrtc::paths::Paths;
 /// A hall for each room and worker that has viewers.
 pub(super) struct Halls {
     workers: Vec<Worker>,
-    turn: AtomicUsize,
     pub(super) outlet: Outlet,
     feeds: Feeds,
     /// By the addresses of stage and worker; an address is not used again while a hall holds its stage.
@@ -31,7 +28,6 @@ impl Halls {
     pub(super) fn new(workers: Vec<Worker>, outlet: Outlet) -> Self {
         Self {
             workers,
-            turn: AtomicUsize::new(0),
             outlet,
             feeds: Feeds::default(),
             doors: Mutex::default(),
@@ -41,12 +37,6 @@ impl Halls {
     /// Whether those who are there would suffer from more: nobody knows yet which worker will have them.
     pub(super) fn are_late(&self, now: Instant) -> bool {
         self.workers.iter().any(|worker| worker.load.is_late(now))
-    }
-
-    /// The runtime of a worker, of each in turn.
-    pub(super) fn next_runtime(&self) -> &Handle {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        &self.workers[turn % self.workers.len()].runtime
     }
 
     /// What the viewers of this room reported in the last seconds.

@@ -14,6 +14,7 @@ mod hello;
 mod ice;
 mod load;
 mod loss;
+mod member;
 mod metrics;
 mod numbering;
 mod outlet;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 pub(super) use self::doorway::Doorway;
@@ -103,11 +103,6 @@ impl Engine {
     /// What the viewers of this stage reported in the last seconds.
     pub(super) fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
         self.halls.paths(stage)
-    }
-
-    /// The runtime of a worker, of each in turn.
-    pub(super) fn next_runtime(&self) -> &Handle {
-        self.halls.next_runtime()
     }
 
     /// Serves a viewer as soon as it comes.

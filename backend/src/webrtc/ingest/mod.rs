@@ -13,12 +13,12 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use self::assembler::{Assembler, OPUS, Output, RtpPacket};
 use super::peer::{Peer, is_silent};
+use super::roaming::{self, Roaming};
 use super::session::{End, Reporter};
 use crate::media::access_unit::{Format, TrackKind};
 use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
@@ -62,7 +62,7 @@ struct Ingest {
     publication: Option<Publication>,
     video: Option<Reading>,
     audio: Option<Reading>,
-    readers: JoinSet<()>,
+    readers: Vec<Roaming>,
 }
 
 impl Ingest {
@@ -74,7 +74,7 @@ impl Ingest {
             publication: None,
             video: None,
             audio: None,
-            readers: JoinSet::new(),
+            readers: Vec::new(),
         }
     }
 
@@ -186,7 +186,8 @@ impl Ingest {
             ssrc,
             track: Arc::clone(&track),
         });
-        self.readers.spawn(read(kind, ssrc, track, queue.clone()));
+        let reader = roaming::spawn(read(kind, ssrc, track, queue.clone()));
+        self.readers.push(reader);
         self.ask_for_keyframe().await;
     }
 

@@ -17,6 +17,7 @@ use webrtc::runtime::{
 use super::Mux;
 use super::tcp::{self, VirtualListener};
 use super::udp::{Inbox, VirtualSocket};
+use crate::webrtc::roaming::{self, Roaming};
 
 /// For one peer connection, which has exactly one UDP and one TCP address.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ type Pinned<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 impl Runtime for MuxRuntime {
     fn spawn(&self, future: Pinned<'static, ()>) -> Box<dyn JoinHandle> {
-        TokioRuntime.spawn(future)
+        Box::new(Owner(Mutex::new(Some(roaming::spawn(future)))))
     }
 
     /// The socket that was bound is let go at once: its address lives on as a name.
@@ -87,5 +88,30 @@ impl Runtime for MuxRuntime {
 
     fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
         TokioRuntime.block_on(future);
+    }
+}
+
+/// Of a task of the connection's.
+struct Owner(Mutex<Option<Roaming>>);
+
+impl JoinHandle for Owner {
+    fn detach(&self) {
+        if let Some(task) = self.0.lock().take() {
+            task.detach();
+        }
+    }
+
+    fn abort(&self) {
+        drop(self.0.lock().take());
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.lock().as_ref().is_none_or(Roaming::is_finished)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.detach();
     }
 }

@@ -1,0 +1,128 @@
+//! One viewer in a hall: where it is in the feed, and how what it is sent leaves.
+
+use std::net::SocketAddr;
+
+use tracing::Span;
+
+use super::batch::Batch;
+use super::hall::Join;
+use super::load::Share;
+use super::metrics::Metrics;
+use super::outlet::{Connection, Outlet};
+use super::starting::Starting;
+use super::transport::Path;
+use super::viewer::Viewer;
+use crate::media::formats::Formats;
+use crate::media::stage::Tracks;
+use crate::webrtc::mux::Registration;
+use crate::webrtc::session::{End, Reporter};
+
+/// A viewer with its place in the feed and its ways out.
+pub(super) struct Member {
+    pub(super) viewer: Viewer,
+    pub(super) play: Play,
+    /// Number of the newest unit it was sent.
+    pub(super) last: u64,
+    pub(super) connections: Vec<Connection>,
+    missing: Tracks,
+    pub(super) reporter: Reporter,
+    /// The session's, for the log.
+    pub(super) span: Span,
+    _registration: Registration,
+    _share: Share,
+}
+
+/// How a viewer reads the feed.
+pub(super) enum Play {
+    /// It shakes hands.
+    Connecting,
+    /// At its own place, which comes nearer to the newest.
+    Starting(Box<Starting>),
+    /// It is sent what is sent to all.
+    Live,
+}
+
+impl Member {
+    pub(super) fn new(join: Join, share: Share) -> Self {
+        Self {
+            viewer: join.viewer,
+            play: Play::Connecting,
+            last: 0,
+            connections: Vec::new(),
+            missing: join.missing,
+            reporter: join.reporter,
+            span: join.span,
+            _registration: join.registration,
+            _share: share,
+        }
+    }
+
+    /// Whether the room has become what this session cannot show.
+    pub(super) fn outgrown(&self, formats: &Formats) -> Option<End> {
+        let missing = self.missing;
+        if let Some(obstacle) = formats.obstacle()
+            && self.viewer.has_video()
+        {
+            return Some(End::Unshowable(obstacle));
+        }
+        let appears = (missing.video && formats.video.is_some())
+            || (missing.audio && formats.audio.is_some());
+        appears.then(|| {
+            self.span.in_scope(|| {
+                tracing::debug!("the room has a new track: the viewer has to come again");
+            });
+            End::Lost
+        })
+    }
+
+    /// Sends what the viewer's transport has to say.
+    pub(super) async fn flush(&mut self, outlet: &Outlet) {
+        while let Some((path, datagram)) = self.viewer.poll_transmit() {
+            self.send_along(path, &datagram, outlet).await;
+        }
+    }
+
+    pub(super) async fn send_one(&mut self, datagram: &[u8], outlet: &Outlet) {
+        if let Some(path) = self.viewer.path() {
+            self.send_along(path, datagram, outlet).await;
+        }
+    }
+
+    async fn send_along(&mut self, path: Path, datagram: &[u8], outlet: &Outlet) {
+        match path {
+            Path::Udp(remote) => outlet.send_one(datagram, remote).await,
+            Path::Tcp(remote) => {
+                if let Some(connection) = self.connection(remote) {
+                    connection.send_one(datagram);
+                }
+            }
+        }
+    }
+
+    /// Sends packets; `false` when the viewer is too far behind to take them.
+    pub(super) async fn send(&mut self, batch: &Batch, outlet: &Outlet) -> bool {
+        if batch.is_empty() {
+            return true;
+        }
+        let (packets, bytes) = batch.size();
+        Metrics::add(&outlet.metrics.packets, packets as u64);
+        Metrics::add(&outlet.metrics.bytes, bytes as u64);
+        match self.viewer.path() {
+            Some(Path::Udp(remote)) => {
+                outlet.send(batch, remote).await;
+                true
+            }
+            Some(Path::Tcp(remote)) => match self.connection(remote) {
+                Some(connection) => connection.send(batch),
+                None => true,
+            },
+            None => true,
+        }
+    }
+
+    fn connection(&self, remote: SocketAddr) -> Option<&Connection> {
+        self.connections
+            .iter()
+            .find(|connection| connection.remote == remote)
+    }
+}
