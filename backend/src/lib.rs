@@ -12,6 +12,7 @@ pub mod media;
 mod metrics;
 mod names;
 mod random;
+mod roaming;
 pub mod rooms;
 pub mod rtmp;
 mod session_span;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use super::access_unit::{AccessUnit, AudioCodec, Epoch, Format};
 use super::audio::{self, Transcoder};
 use super::fanout::{Fanout, Limits, Start, Subscription};
 use super::formats::Formats;
 use super::stage::Stage;
+use crate::roaming::{self, Roaming};
 
 /// A stage whose sound, if it has any, is in one codec.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct Rendition {
     /// The task's: it ends with the stage, and every subscription with it.
     units: Weak<Fanout<AccessUnit>>,
     formats: watch::Receiver<Formats>,
-    task: AbortHandle,
+    _task: Roaming,
 }
 
 impl Rendition {
@@ -48,11 +48,10 @@ impl Rendition {
         bridge.catch_up();
         let units = Arc::downgrade(&bridge.units);
         let formats = bridge.formats.subscribe();
-        let task = tokio::spawn(bridge.run()).abort_handle();
         Self {
             units,
             formats,
-            task,
+            _task: roaming::spawn(bridge.run()),
         }
     }
 
@@ -69,12 +68,6 @@ impl Rendition {
     #[must_use]
     pub fn formats(&self) -> watch::Receiver<Formats> {
         self.formats.clone()
-    }
-}
-
-impl Drop for Rendition {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -271,13 +264,13 @@ mod tests {
             stage.rendition(AudioCodec::Aac),
             stage.rendition(AudioCodec::Aac),
         );
-        let task = a.task.clone();
+        let units = Weak::clone(&a.units);
         drop(a);
         settle().await;
-        assert!(!task.is_finished());
+        assert!(units.strong_count() > 0);
         drop(b);
         settle().await;
-        assert!(task.is_finished());
+        assert_eq!(units.strong_count(), 0);
     }
 
     #[tokio::test]

@@ -10,12 +10,12 @@ use parking_lot::{Mutex, RwLock};
 use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 use super::packetizer::payloads;
 use super::paths::PathMeter;
-use super::roaming::{self, Roaming};
 use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
 use crate::media::stage::Stage;
 use crate::media::time::MediaTime;
+use crate::roaming::{self, Roaming};
 
 /// A viewer starts no further behind live than this; if the newest keyframe is older it gets a new one.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(1);

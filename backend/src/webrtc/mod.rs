@@ -15,7 +15,6 @@ mod mux;
 mod packetizer;
 mod paths;
 mod peer;
-mod roaming;
 mod rtcp_tap;
 mod sdp;
 mod session;
@@ -43,6 +42,7 @@ use crate::media::access_unit::AudioCodec;
 use crate::media::formats::Formats;
 use crate::media::rendition::formats_in;
 use crate::media::stage::{Stage, Tracks};
+use crate::roaming;
 
 /// Where the server listens and where it says it does.
 #[derive(Clone, Debug)]

@@ -18,11 +18,11 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use self::assembler::{Assembler, OPUS, Output, RtpPacket};
 use super::peer::{Peer, is_silent};
-use super::roaming::{self, Roaming};
 use super::session::{End, Reporter};
 use crate::media::access_unit::{Format, TrackKind};
 use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
 use crate::media::time::MediaTime;
+use crate::roaming::{self, Roaming};
 
 /// Time a publisher has from its offer to its first picture.
 const CONNECT: Duration = Duration::from_secs(15);

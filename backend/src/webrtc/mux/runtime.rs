@@ -17,7 +17,7 @@ use webrtc::runtime::{
 use super::Mux;
 use super::tcp::{self, VirtualListener};
 use super::udp::{Inbox, VirtualSocket};
-use crate::webrtc::roaming::{self, Roaming};
+use crate::roaming::{self, Roaming};
 
 /// For one peer connection, which has exactly one UDP and one TCP address.
 #[derive(Debug)]

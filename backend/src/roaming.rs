@@ -1,9 +1,9 @@
 //! Tasks that run on the thread that wakes them.
 //!
-//! What a publisher's packet sets going is a chain of tasks, from the connection to the room's packets. Were
-//! each bound to a thread, most links would have to wake another one, which costs more than what is done
-//! there. So a link runs where the one before it ran, and the whole chain on the thread whose socket the
-//! packet came to.
+//! What a publisher's packet sets going is a chain of tasks, from the connection to what viewers are sent.
+//! Were each bound to a thread, most links would have to wake another one, which costs more than what is
+//! done there. So a link runs where the one before it ran, and the whole chain on the thread whose socket
+//! the packet came to.
 
 use std::future::Future;
 
@@ -11,14 +11,14 @@ use async_task::{Runnable, Task};
 use tokio::runtime::Handle;
 
 /// The owner of a task, which ends with it.
-pub(super) type Roaming = Task<()>;
+pub(crate) type Roaming = Task<()>;
 
 /// Starts a task on the runtime of this thread. What wakes it from outside of any runtime has it run there,
 /// too.
 ///
 /// # Panics
 /// Outside of a runtime.
-pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Roaming {
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Roaming {
     let home = Handle::current();
     let schedule = move |runnable: Runnable| {
         let here = Handle::try_current();
