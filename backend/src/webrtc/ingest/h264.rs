@@ -1,11 +1,13 @@
 //! From RTP packets to H.264 access units (RFC 6184).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::media::h264::{NalType, ParameterSets, put_nal};
 
 /// Largest access unit that is put together. More is no picture of any camera but an attack.
 const MAX_ACCESS_UNIT: usize = 8 << 20;
+/// Buffers are used again up to this size: a picture that is larger is the exception.
+const MAX_KEPT: usize = 1 << 20;
 /// NAL unit types that RFC 6184 section 5.2 adds for RTP.
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
@@ -32,8 +34,8 @@ pub(super) struct Picture {
 #[derive(Debug, Default)]
 pub(super) struct Depacketizer {
     picture: Building,
-    /// NAL unit that is arriving in fragments.
-    fragment: Option<BytesMut>,
+    /// NAL unit that is arriving in fragments; empty if none is.
+    fragment: BytesMut,
     /// Something of the picture that is arriving was lost or made no sense.
     damaged: bool,
     timestamp: Option<u32>,
@@ -74,7 +76,7 @@ impl Depacketizer {
         if !marker {
             return if lost_before { Err(Damaged) } else { Ok(None) };
         }
-        let complete = !self.damaged && self.fragment.is_none();
+        let complete = !self.damaged && self.fragment.is_empty();
         let picture = self.finish(timestamp);
         match (complete, lost_before) {
             (true, false) => Ok((!picture.data.is_empty()).then_some(picture)),
@@ -114,19 +116,25 @@ impl Depacketizer {
     fn take_fragment(&mut self, indicator: u8, rest: &[u8]) -> Option<()> {
         let (&header, piece) = rest.split_first()?;
         if header & FU_START != 0 {
+            self.fragment.clear();
             let nal_header = (indicator & F_NRI) | (header & 0x1f);
-            self.fragment = Some(BytesMut::from(&[nal_header][..]));
+            self.fragment.put_u8(nal_header);
         }
-        let mut fragment = self.fragment.take()?;
-        if self.picture.data.len() + fragment.len() + piece.len() > MAX_ACCESS_UNIT {
+        if self.fragment.is_empty() {
             return None;
         }
-        fragment.extend_from_slice(piece);
-        if header & FU_END != 0 {
-            return self.take_nal(&fragment);
+        if self.picture.data.len() + self.fragment.len() + piece.len() > MAX_ACCESS_UNIT {
+            self.fragment.clear();
+            return None;
         }
-        self.fragment = Some(fragment);
-        Some(())
+        self.fragment.put_slice(piece);
+        if header & FU_END == 0 {
+            return Some(());
+        }
+        let nal = std::mem::take(&mut self.fragment);
+        let taken = self.take_nal(&nal);
+        self.fragment = emptied(nal);
+        taken
     }
 
     fn take_nal(&mut self, nal: &[u8]) -> Option<()> {
@@ -147,26 +155,39 @@ impl Depacketizer {
     }
 
     fn has_begun(&self) -> bool {
-        self.damaged || self.fragment.is_some() || !self.picture.data.is_empty()
+        self.damaged || !self.fragment.is_empty() || !self.picture.data.is_empty()
     }
 
     fn reset(&mut self) {
-        self.picture = Building::default();
-        self.fragment = None;
+        self.picture = Building {
+            data: emptied(std::mem::take(&mut self.picture.data)),
+            ..Building::default()
+        };
+        self.fragment = emptied(std::mem::take(&mut self.fragment));
         self.damaged = false;
         self.timestamp = None;
     }
 
     fn finish(&mut self, timestamp: u32) -> Picture {
-        let Building { data, sets, idr } = std::mem::take(&mut self.picture);
-        self.reset();
-        Picture {
+        let picture = Picture {
             timestamp,
-            data: data.freeze(),
-            sets,
-            idr,
-        }
+            // No more memory than it needs: rooms keep pictures for seconds.
+            data: Bytes::copy_from_slice(&self.picture.data),
+            sets: std::mem::take(&mut self.picture.sets),
+            idr: self.picture.idr,
+        };
+        self.reset();
+        picture
     }
+}
+
+/// The buffer for the next time, unless it has become uncommonly large.
+fn emptied(mut buffer: BytesMut) -> BytesMut {
+    if buffer.capacity() > MAX_KEPT {
+        return BytesMut::new();
+    }
+    buffer.clear();
+    buffer
 }
 
 #[cfg(test)]
@@ -295,6 +316,33 @@ mod tests {
     }
 
     #[test]
+    fn buffers_are_used_again_unless_a_picture_was_uncommonly_large() {
+        let mut depacketizer = Depacketizer::default();
+        let capacities = |d: &Depacketizer| (d.picture.data.capacity(), d.fragment.capacity());
+        let mut push = |size: usize| {
+            let nal = [&[0x41][..], &vec![1; size]].concat();
+            let mut fragments = fragments(&nal, 60_000).into_iter().peekable();
+            while let Some(fragment) = fragments.next() {
+                let marker = fragments.peek().is_none();
+                depacketizer.push(5, marker, &fragment).unwrap();
+            }
+            capacities(&depacketizer)
+        };
+        let (data, fragment) = push(100_000);
+        assert!(data > 100_000 && fragment > 100_000);
+        assert_eq!(push(50_000), (data, fragment));
+        assert_eq!(push(2 << 20), (0, 0));
+    }
+
+    #[test]
+    fn a_picture_takes_no_more_memory_than_it_needs() {
+        let mut depacketizer = Depacketizer::default();
+        let picture = depacketizer.push(5, true, SLICE).unwrap().unwrap();
+        let data = BytesMut::from(picture.data);
+        assert_eq!((data.len(), data.capacity()), (7, 7));
+    }
+
+    #[test]
     fn an_endless_picture_is_given_up() {
         let mut depacketizer = Depacketizer::default();
         let first = [&[FU_A, FU_START | 5][..], &[0; 1_000]].concat();
@@ -302,8 +350,7 @@ mod tests {
         depacketizer.push(5, false, &first).unwrap();
         for _ in 0..200 {
             depacketizer.push(5, false, &more).unwrap();
-            let held = depacketizer.fragment.as_ref().map_or(0, BytesMut::len);
-            assert!(held <= MAX_ACCESS_UNIT);
+            assert!(depacketizer.fragment.len() <= MAX_ACCESS_UNIT);
         }
         assert_eq!(
             depacketizer.push(5, true, &[FU_A, FU_END | 5]),
