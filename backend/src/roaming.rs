@@ -6,6 +6,9 @@
 //! the packet came to.
 
 use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use async_task::{Runnable, Task};
 use tokio::runtime::Handle;
@@ -13,17 +16,18 @@ use tokio::runtime::Handle;
 /// The owner of a task, which ends with it.
 pub(crate) type Roaming = Task<()>;
 
-/// Starts a task on the runtime of this thread. What wakes it from outside of any runtime has it run there,
-/// too.
+/// Starts a task on the runtime of this thread, which is its home: it runs there, too, when what wakes it is
+/// outside of any runtime or on one that stops.
 ///
 /// # Panics
 /// Outside of a runtime.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Roaming {
     let home = Handle::current();
-    let schedule = move |runnable: Runnable| {
+    let schedule = move |runnable| {
         let here = Handle::try_current();
-        here.as_ref().unwrap_or(&home).spawn(async move {
-            runnable.run();
+        here.as_ref().unwrap_or(&home).spawn(Turn {
+            runnable: Some(runnable),
+            home: Some(home.clone()),
         });
     };
     let (runnable, task) = async_task::spawn(future, schedule);
@@ -31,13 +35,52 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> Roamin
     task
 }
 
+/// The task's next turn.
+struct Turn {
+    runnable: Option<Runnable>,
+    home: Option<Handle>,
+}
+
+impl Future for Turn {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if let Some(runnable) = self.runnable.take() {
+            runnable.run();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Turn {
+    /// A runtime that stops drops what it is given, in the midst of what woke the task. That may hold a lock
+    /// which the task's end takes, so the task must not end here.
+    fn drop(&mut self) {
+        let Some(runnable) = self.runnable.take() else {
+            return;
+        };
+        match self.home.take() {
+            Some(home) => drop(home.spawn(Turn {
+                runnable: Some(runnable),
+                home: None,
+            })),
+            // Everything stops.
+            None => mem::forget(runnable),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::{self, ThreadId};
 
+    use parking_lot::Mutex;
     use tokio::runtime::{Builder, Runtime};
     use tokio::sync::{Notify, mpsc};
+    use tokio::task::yield_now;
 
     use super::*;
 
@@ -108,5 +151,65 @@ mod tests {
             wakes.notify_one();
             assert!(tells.recv().await.is_some());
         });
+    }
+
+    #[test]
+    fn a_task_goes_on_at_home_when_what_wakes_it_stops() {
+        runtime().block_on(async {
+            let (_task, wakes, mut tells) = teller();
+            let here = Some(thread::current().id());
+            assert_eq!(tells.recv().await, here);
+            let stops = move || {
+                let runtime = runtime();
+                runtime.spawn(async move {
+                    let _wakes = WakesAtEnd(Arc::default(), wakes);
+                    pending::<()>().await;
+                });
+                runtime.block_on(yield_now());
+            };
+            thread::spawn(stops).join().unwrap();
+            assert_eq!(tells.recv().await, here);
+        });
+    }
+
+    /// Says at its end whether somebody held the lock.
+    struct Tells(Arc<Mutex<()>>, Arc<AtomicBool>);
+
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            self.1.store(self.0.try_lock().is_none(), Ordering::Relaxed);
+        }
+    }
+
+    /// Wakes a task at its end, and holds the lock meanwhile, as many a channel does.
+    struct WakesAtEnd(Arc<Mutex<()>>, Arc<Notify>);
+
+    impl Drop for WakesAtEnd {
+        fn drop(&mut self) {
+            let _held = self.0.lock();
+            self.1.notify_one();
+        }
+    }
+
+    #[test]
+    fn a_runtime_that_stops_does_not_end_a_task_in_the_midst_of_what_wakes_it() {
+        let (lock, was_locked) = (Arc::default(), Arc::<AtomicBool>::default());
+        let tells = Tells(Arc::clone(&lock), Arc::clone(&was_locked));
+        let woken = Arc::new(Notify::new());
+        let wakes = WakesAtEnd(lock, Arc::clone(&woken));
+        let (runtime, mut task) = (runtime(), None);
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let _wakes = wakes;
+                pending::<()>().await;
+            });
+            task = Some(spawn(async move {
+                let _tells = tells;
+                woken.notified().await;
+            }));
+            yield_now().await;
+        });
+        drop(runtime);
+        assert!(!was_locked.load(Ordering::Relaxed));
     }
 }
