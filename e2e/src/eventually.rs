@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use tokio::time::{Instant, sleep};
 
 /// For what takes one round trip, on a machine that is busy with other things.
@@ -11,8 +11,6 @@ pub const SOON: Duration = Duration::from_secs(10);
 pub const LONG: Duration = Duration::from_secs(40);
 
 const BETWEEN_PROBES: Duration = Duration::from_millis(100);
-/// Stretches of time that are looked at before something counts as never so.
-const STRETCHES: u32 = 3;
 
 /// Asks `probe` again and again until it succeeds, and returns its value.
 ///
@@ -33,25 +31,6 @@ pub async fn eventually<T>(
             Err(_) => sleep(BETWEEN_PROBES).await,
         }
     }
-}
-
-/// Looks at stretches of time until one is as it should be: other programs on a busy machine may spoil one
-/// or two, but not what is wrong in each.
-///
-/// # Errors
-/// What was wrong with the last of three stretches.
-pub async fn in_a_calm_stretch<T>(
-    what: &str,
-    mut stretch: impl AsyncFnMut() -> Result<T>,
-) -> Result<T> {
-    for _ in 1..STRETCHES {
-        match stretch().await {
-            Ok(value) => return Ok(value),
-            Err(error) => println!("{what}: not in this stretch: {error:#}"),
-        }
-    }
-    let last = stretch().await;
-    last.with_context(|| format!("not in any of {STRETCHES} stretches: {what}"))
 }
 
 #[cfg(test)]
@@ -78,28 +57,5 @@ mod tests {
         });
         let error = never.await.unwrap_err().to_string();
         assert_eq!(error, "not within 0ns: pigs fly (they sit)");
-    }
-
-    #[tokio::test]
-    async fn one_calm_stretch_of_three_is_enough() {
-        let mut stretches = 0;
-        let third = in_a_calm_stretch("still water", async || {
-            stretches += 1;
-            ensure!(stretches == 3, "waves");
-            Ok(stretches)
-        });
-        assert_eq!(third.await.unwrap(), 3);
-    }
-
-    #[tokio::test]
-    async fn what_is_wrong_in_each_stretch_is_a_failure() {
-        let mut stretches = 0;
-        let never = in_a_calm_stretch("still water", async || -> Result<()> {
-            stretches += 1;
-            anyhow::bail!("waves")
-        });
-        let error = format!("{:#}", never.await.unwrap_err());
-        assert_eq!(error, "not in any of 3 stretches: still water: waves");
-        assert_eq!(stretches, 3);
     }
 }

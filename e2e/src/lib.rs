@@ -24,7 +24,7 @@ pub mod socket_io;
 use std::path::{Path, PathBuf};
 
 pub use crate::browser::Browser;
-pub use crate::eventually::{LONG, SOON, eventually, in_a_calm_stretch};
+pub use crate::eventually::{LONG, SOON, eventually};
 pub use crate::server::Server;
 
 /// The top level of the repository.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use e2e::clock::{AS_OBS_DOES, ClockPush, Look, ORDINARY, seen, watch};
 use e2e::pages::WatchPage;
-use e2e::{Browser, LONG, Server, in_a_calm_stretch};
+use e2e::{Browser, LONG, Server};
 
 /// How long it is watched; longer where this many seconds are in the environment variable.
 const A_WHILE: Duration = Duration::from_secs(20);
@@ -33,15 +33,8 @@ fn standstill(looks: &[Look]) -> f64 {
     longest
 }
 
-/// The picture is close to live all the time and never stands still.
+/// Watches for a while: the picture is close to live all the time and never stands still.
 async fn stays_close(viewer: &Browser, publisher: u8, time: Duration) -> Result<()> {
-    in_a_calm_stretch("close to live", async || {
-        is_close(viewer, publisher, time).await
-    })
-    .await
-}
-
-async fn is_close(viewer: &Browser, publisher: u8, time: Duration) -> Result<()> {
     let (start, mut looks, mut waits) = (Instant::now(), Vec::new(), 0);
     seen(viewer).await?;
     while start.elapsed() < time {

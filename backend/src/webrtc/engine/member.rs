@@ -82,6 +82,7 @@ impl Member {
         }
     }
 
+    /// Sends one datagram to where media goes.
     pub(super) async fn send_one(&mut self, datagram: &[u8], outlet: &Outlet) {
         if let Some(path) = self.viewer.path() {
             self.send_along(path, datagram, outlet).await;

@@ -48,6 +48,25 @@ struct Building {
     idr: bool,
 }
 
+impl Building {
+    /// Takes in a whole NAL unit; `None` when it makes no sense.
+    fn take(&mut self, nal: &[u8]) -> Option<()> {
+        match NalType::of(nal) {
+            NalType(0) => return None,
+            NalType::SPS | NalType::PPS => _ = self.sets.take(&Bytes::copy_from_slice(nal)),
+            NalType::DELIMITER | NalType::FILLER => {}
+            kind => {
+                if self.data.len() + nal.len() > MAX_ACCESS_UNIT {
+                    return None;
+                }
+                self.idr |= kind == NalType::IDR;
+                put_nal(&mut self.data, nal);
+            }
+        }
+        Some(())
+    }
+}
+
 /// A picture was lost: nothing that refers to it can be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damaged;
@@ -95,7 +114,7 @@ impl Depacketizer {
     fn take(&mut self, payload: &[u8]) -> Option<()> {
         let (&first, rest) = payload.split_first()?;
         match first & 0x1f {
-            1..=23 => self.take_nal(payload),
+            1..=23 => self.picture.take(payload),
             STAP_A => self.take_aggregate(rest),
             FU_A => self.take_fragment(first, rest),
             _ => None,
@@ -106,7 +125,7 @@ impl Depacketizer {
     fn take_aggregate(&mut self, mut rest: &[u8]) -> Option<()> {
         while let Some((length, body)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes(*length));
-            self.take_nal(body.get(..length)?)?;
+            self.picture.take(body.get(..length)?)?;
             rest = &body[length..];
         }
         rest.is_empty().then_some(())
@@ -131,27 +150,9 @@ impl Depacketizer {
         if header & FU_END == 0 {
             return Some(());
         }
-        let nal = std::mem::take(&mut self.fragment);
-        let taken = self.take_nal(&nal);
-        self.fragment = emptied(nal);
+        let taken = self.picture.take(&self.fragment);
+        self.fragment.clear();
         taken
-    }
-
-    fn take_nal(&mut self, nal: &[u8]) -> Option<()> {
-        let picture = &mut self.picture;
-        match NalType::of(nal) {
-            NalType(0) => return None,
-            NalType::SPS | NalType::PPS => _ = picture.sets.take(&Bytes::copy_from_slice(nal)),
-            NalType::DELIMITER | NalType::FILLER => {}
-            kind => {
-                if picture.data.len() + nal.len() > MAX_ACCESS_UNIT {
-                    return None;
-                }
-                picture.idr |= kind == NalType::IDR;
-                put_nal(&mut picture.data, nal);
-            }
-        }
-        Some(())
     }
 
     fn has_begun(&self) -> bool {

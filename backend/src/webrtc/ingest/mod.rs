@@ -43,6 +43,7 @@ struct Reading {
     kind: TrackKind,
     ssrc: u32,
     track: Arc<dyn TrackRemote>,
+    _reader: Roaming,
 }
 
 /// Serves a publisher until it ends, then frees everything.
@@ -62,7 +63,6 @@ struct Ingest {
     publication: Option<Publication>,
     video: Option<Reading>,
     audio: Option<Reading>,
-    readers: Vec<Roaming>,
 }
 
 impl Ingest {
@@ -74,7 +74,6 @@ impl Ingest {
             publication: None,
             video: None,
             audio: None,
-            readers: Vec::new(),
         }
     }
 
@@ -185,15 +184,17 @@ impl Ingest {
             kind,
             ssrc,
             track: Arc::clone(&track),
+            _reader: roaming::spawn(read(kind, ssrc, track, queue.clone())),
         });
-        let reader = roaming::spawn(read(kind, ssrc, track, queue.clone()));
-        self.readers.push(reader);
         self.ask_for_keyframe().await;
     }
 
     /// Sends a PLI (RFC 4585 section 6.3.1).
     async fn ask_for_keyframe(&self) {
-        let Some(Reading { kind, ssrc, track }) = &self.video else {
+        let Some(Reading {
+            kind, ssrc, track, ..
+        }) = &self.video
+        else {
             return;
         };
         let pli = PictureLossIndication {

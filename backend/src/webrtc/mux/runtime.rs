@@ -91,7 +91,7 @@ impl Runtime for MuxRuntime {
     }
 }
 
-/// Of a task of the connection's.
+/// Of a task of the connection's, which goes on without it unless it was aborted.
 struct Owner(Mutex<Option<Roaming>>);
 
 impl JoinHandle for Owner {
