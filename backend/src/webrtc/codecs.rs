@@ -3,7 +3,7 @@
 //! Codecs are registered exactly as the offer wrote them, so that every payload type is the offerer's
 //! own and nothing is lost to different spellings of the same profile.
 
-use rtc::interceptor::{Registry, Slot};
+use rtc::interceptor::Registry;
 use rtc::peer_connection::configuration::interceptor_registry::{
     configure_nack, configure_rtcp_reports, configure_twcc_receiver_only,
 };
@@ -14,7 +14,6 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
 };
 
-use super::rtcp_tap::RtcpTap;
 use super::sdp::{H264Payload, Offer, OpusPayload};
 use crate::media::h264::VideoFormat;
 
@@ -22,8 +21,6 @@ use crate::media::h264::VideoFormat;
 pub(super) const VIDEO_CLOCK: u32 = 90_000;
 /// Opus's RTP clock, in Hz, whatever the sampling rate (RFC 7587 section 4.1).
 pub(super) const AUDIO_CLOCK: u32 = 48_000;
-/// Behind all interceptors that look at RTCP themselves.
-const TAP: usize = 20_000;
 
 /// Profiles of H.264 that are taken from publishers: constrained baseline, baseline, main, high.
 const PROFILES: [&str; 4] = ["42", "4d", "64", "58"];
@@ -47,8 +44,7 @@ pub(super) fn for_publisher(offer: &Offer) -> Result<(MediaEngine, Registry), Er
     let registry = configure_nack(Registry::new(), &mut engine);
     // Without transport-wide feedback Chrome never sends more than 300 kbit/s.
     let registry = configure_twcc_receiver_only(registry, &mut engine)?;
-    let registry = configure_rtcp_reports(registry);
-    Ok((engine, registry.with(Slot::from(TAP), RtcpTap::default())))
+    Ok((engine, configure_rtcp_reports(registry)))
 }
 
 /// What a viewer is sent: the payload types it has for the room's codecs.

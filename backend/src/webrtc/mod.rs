@@ -15,7 +15,6 @@ mod mux;
 mod packetizer;
 mod paths;
 mod peer;
-mod rtcp_tap;
 mod sdp;
 mod session;
 
@@ -151,6 +150,11 @@ impl Server {
         self.engine.metrics()
     }
 
+    /// Adds what the ports have sent to the server's counters; to be called before these are read.
+    pub fn count_traffic(&self) {
+        self.ground.mux.count();
+    }
+
     /// What the viewers of this stage reported in the last seconds; `None` if nobody did.
     #[must_use]
     pub fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
@@ -177,11 +181,12 @@ impl Server {
         let begin = async move {
             let (engine, registry) =
                 codecs::for_publisher(&offer).map_err(|error| internal(&error))?;
+            let (registry, intake) = ingest::tap(registry);
             let mut peer = Peer::new(&ground, engine, registry).await?;
             match peer.negotiate(&offer).await {
                 Ok(sdp) => {
                     let etag = peer.ufrag.clone();
-                    let serving = ingest::serve(peer, tracks, stage, reporter);
+                    let serving = ingest::serve(peer, intake, tracks, stage, reporter);
                     roaming::spawn(serving.in_current_span()).detach();
                     Ok((sdp, etag))
                 }

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Web> {
 }
 
 async fn metrics(State(web): State<Web>) -> Response {
+    web.webrtc.count_traffic();
     let mut text = String::new();
     let written = encode(&mut text, &METRICS.registry)
         .and_then(|()| encode(&mut text, &rooms(&web)))

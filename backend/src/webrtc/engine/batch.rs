@@ -5,6 +5,14 @@
 pub(super) struct Batch {
     bytes: Vec<u8>,
     lengths: Vec<usize>,
+    appended: Appended,
+}
+
+/// What was appended to a [`Batch`], whatever has become of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Appended {
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
 }
 
 impl Batch {
@@ -32,8 +40,16 @@ impl Batch {
     ) -> Result<(), E> {
         let start = self.bytes.len();
         write(&mut self.bytes, start)?;
-        self.lengths.push(self.bytes.len() - start);
+        let length = self.bytes.len() - start;
+        self.lengths.push(length);
+        self.appended.packets += 1;
+        self.appended.bytes += length as u64;
         Ok(())
+    }
+
+    /// What was appended since this was last asked.
+    pub(super) fn take_appended(&mut self) -> Appended {
+        std::mem::take(&mut self.appended)
     }
 
     /// The packets.
@@ -118,6 +134,15 @@ mod tests {
                 .iter()
                 .all(|run| run.0 <= MAX_RUN)
         );
+    }
+
+    #[test]
+    fn what_was_appended_is_told_once_however_often_the_batch_is_cleared() {
+        let mut batch = batch(&[10, 20]);
+        batch.clear();
+        let (packets, bytes) = (2, 30);
+        assert_eq!(batch.take_appended(), Appended { packets, bytes });
+        assert_eq!(batch.take_appended(), Appended::default());
     }
 
     #[test]

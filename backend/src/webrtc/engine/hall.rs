@@ -138,6 +138,8 @@ impl Hall {
             if std::mem::take(&mut self.unsettled) {
                 tick = tick.min(Instant::now() + STEP);
             }
+            // Not with each packet: the workers share the counters.
+            self.outlet.metrics.sent(self.batch.take_appended());
         }
     }
 

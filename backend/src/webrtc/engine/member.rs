@@ -7,7 +7,6 @@ use tracing::Span;
 use super::batch::Batch;
 use super::hall::Join;
 use super::load::Share;
-use super::metrics::Metrics;
 use super::outlet::{Connection, Outlet};
 use super::starting::Starting;
 use super::transport::Path;
@@ -105,9 +104,6 @@ impl Member {
         if batch.is_empty() {
             return true;
         }
-        let (packets, bytes) = batch.size();
-        Metrics::add(&outlet.metrics.packets, packets as u64);
-        Metrics::add(&outlet.metrics.bytes, bytes as u64);
         match self.viewer.path() {
             Some(Path::Udp(remote)) => {
                 outlet.send(batch, remote).await;

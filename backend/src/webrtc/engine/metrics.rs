@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::batch::Appended;
 use crate::webrtc::paths::{PathMeter, Paths};
 
 /// Counters of all viewers since the start, unless a field says otherwise. Read them with
@@ -62,6 +63,13 @@ impl Metrics {
             keyframe_requests: read(&self.keyframe_requests),
             hopeless: read(&self.hopeless),
             paths: self.paths.recent(Instant::now()),
+        }
+    }
+
+    pub(super) fn sent(&self, appended: Appended) {
+        if appended != Appended::default() {
+            Self::add(&self.packets, appended.packets);
+            Self::add(&self.bytes, appended.bytes);
         }
     }
 

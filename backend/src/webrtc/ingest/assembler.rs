@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::h264::{Depacketizer, Picture};
 use super::reorder::{Ordered, ReorderBuffer};
+use super::tap::RtpPacket;
 use crate::media::access_unit::{AudioFormat, Format, TrackKind};
 use crate::media::h264::VideoFormat;
 use crate::media::stage::{NewUnit, Tracks};
@@ -20,15 +21,6 @@ const PICTURE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// WebRTC's Opus is always announced as stereo (RFC 7587 section 7); each packet says what it is.
 pub(super) const OPUS: AudioFormat = AudioFormat::Opus { channels: 2 };
-
-/// A packet as it came off a track.
-#[derive(Clone, Debug)]
-pub(super) struct RtpPacket {
-    pub(super) sequence: u16,
-    pub(super) timestamp: u32,
-    pub(super) marker: bool,
-    pub(super) payload: Bytes,
-}
 
 /// What comes out.
 #[derive(Debug)]

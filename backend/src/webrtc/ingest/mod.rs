@@ -5,6 +5,7 @@
 mod assembler;
 mod h264;
 mod reorder;
+mod tap;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use std::time::Duration;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use self::assembler::{Assembler, OPUS, Output, RtpPacket};
+use self::assembler::{Assembler, OPUS, Output};
+use self::tap::{Arrival, LongWay};
+pub(super) use self::tap::{Intake, tap};
 use super::peer::{Peer, is_silent};
 use super::session::{End, Reporter};
 use crate::media::access_unit::{Format, TrackKind};
@@ -26,17 +28,8 @@ use crate::roaming::{self, Roaming};
 
 /// Time a publisher has from its offer to its first picture.
 const CONNECT: Duration = Duration::from_secs(15);
-/// What may wait between the tracks and the stage: about a second of a fast stream. A full queue holds up
-/// this publisher alone.
-const QUEUE: usize = 512;
 /// Arrivals that are taken in one go: the packets of a picture come together.
 const BURST: usize = 64;
-
-/// What a track brought.
-enum Arrival {
-    Packet(RtpPacket),
-    Report { ntp: u64, rtp: u32, packets: u32 },
-}
 
 /// A track that is being read.
 struct Reading {
@@ -47,9 +40,15 @@ struct Reading {
 }
 
 /// Serves a publisher until it ends, then frees everything.
-pub(super) async fn serve(mut peer: Peer, promised: Tracks, stage: Arc<Stage>, reporter: Reporter) {
+pub(super) async fn serve(
+    mut peer: Peer,
+    intake: Intake,
+    promised: Tracks,
+    stage: Arc<Stage>,
+    reporter: Reporter,
+) {
     let mut ingest = Ingest::new(promised, stage);
-    let end = ingest.run(&mut peer, &reporter).await;
+    let end = ingest.run(&mut peer, intake, &reporter).await;
     // The stage is left before anybody is told.
     drop(ingest);
     reporter.ended(end);
@@ -77,8 +76,7 @@ impl Ingest {
         }
     }
 
-    async fn run(&mut self, peer: &mut Peer, reporter: &Reporter) -> End {
-        let (queue, mut arrivals) = mpsc::channel(QUEUE);
+    async fn run(&mut self, peer: &mut Peer, mut intake: Intake, reporter: &Reporter) -> End {
         let mut burst = Vec::with_capacity(BURST);
         loop {
             let deadline = self.deadline(reporter.is_connected());
@@ -88,8 +86,8 @@ impl Ingest {
                     tracing::debug!(%state, "the publisher is silent");
                     return End::Lost;
                 }
-                Some(track) = peer.tracks.recv() => self.read(track, &queue).await,
-                _ = arrivals.recv_many(&mut burst, BURST) => {
+                Some(track) = peer.tracks.recv() => self.read(track, &intake).await,
+                _ = intake.arrivals.recv_many(&mut burst, BURST) => {
                     for (kind, arrival) in burst.drain(..) {
                         self.take(kind, arrival);
                     }
@@ -163,11 +161,7 @@ impl Ingest {
     }
 
     /// Starts to read a track; of each kind only the first is used.
-    async fn read(
-        &mut self,
-        track: Arc<dyn TrackRemote>,
-        queue: &mpsc::Sender<(TrackKind, Arrival)>,
-    ) {
+    async fn read(&mut self, track: Arc<dyn TrackRemote>, intake: &Intake) {
         let (kind, slot) = match track.kind().await {
             RtpCodecKind::Video => (TrackKind::Video, &mut self.video),
             RtpCodecKind::Audio => (TrackKind::Audio, &mut self.audio),
@@ -184,7 +178,7 @@ impl Ingest {
             kind,
             ssrc,
             track: Arc::clone(&track),
-            _reader: roaming::spawn(read(kind, ssrc, track, queue.clone())),
+            _reader: roaming::spawn(read(kind, ssrc, track, intake.long_way())),
         });
         self.ask_for_keyframe().await;
     }
@@ -223,38 +217,24 @@ async fn reached(deadline: Option<Instant>) {
     }
 }
 
-/// Passes on what a track brings until it ends.
-async fn read(
-    kind: TrackKind,
-    ssrc: u32,
-    track: Arc<dyn TrackRemote>,
-    queue: mpsc::Sender<(TrackKind, Arrival)>,
-) {
+/// Passes on what a track brings by the crate's own way, until it ends.
+async fn read(kind: TrackKind, ssrc: u32, track: Arc<dyn TrackRemote>, intake: LongWay) {
     while let Some(event) = track.poll().await {
         let arrivals: Vec<_> = match event {
             // Other SSRCs are further layers of a simulcast: one is used (RFC 8853).
             TrackRemoteEvent::OnRtpPacket(packet) if packet.header.ssrc == ssrc => {
-                vec![Arrival::Packet(RtpPacket {
-                    sequence: packet.header.sequence_number,
-                    timestamp: packet.header.timestamp,
-                    marker: packet.header.marker,
-                    payload: packet.payload,
-                })]
+                vec![Arrival::Packet(packet.into())]
             }
             TrackRemoteEvent::OnRtcpPacket(packets) => packets
                 .iter()
                 .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>())
                 .filter(|report| report.ssrc == ssrc)
-                .map(|report| Arrival::Report {
-                    ntp: report.ntp_time,
-                    rtp: report.rtp_time,
-                    packets: report.packet_count,
-                })
+                .map(Arrival::from)
                 .collect(),
             _ => continue,
         };
         for arrival in arrivals {
-            if queue.send((kind, arrival)).await.is_err() {
+            if intake.pass(kind, ssrc, arrival).await.is_err() {
                 return;
             }
         }

@@ -57,6 +57,8 @@ struct PortSocket {
     /// would wake the worker each time.
     socket: AsyncFd<Socket>,
     state: UdpSocketState,
+    /// Bytes sent since [`Mux::count`].
+    sent: AtomicU64,
 }
 
 /// Where a peer's traffic goes.
@@ -114,7 +116,11 @@ impl Mux {
             let _registered = runtime.enter();
             let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
             let socket = watched(socket, Interest::READABLE)?;
-            Ok(PortSocket { socket, state })
+            Ok(PortSocket {
+                socket,
+                state,
+                sent: AtomicU64::new(0),
+            })
         });
         let routes = Mutex::new(Routes::new(crypto));
         let mux = Arc::new(Self {
@@ -197,6 +203,17 @@ impl Mux {
         socket.writable().await.map(drop)
     }
 
+    /// Adds what was sent to the server's counters. Each socket counts for itself in the meantime, as a
+    /// counter of them all would go to and fro between the workers.
+    pub(super) fn count(&self) {
+        for socket in &self.sockets {
+            METRICS
+                .webrtc
+                .sent
+                .inc_by(socket.sent.swap(0, Ordering::Relaxed));
+        }
+    }
+
     /// The socket of this number; where there are fewer, they are shared.
     fn socket(&self, number: usize) -> &PortSocket {
         &self.sockets[number % self.sockets.len()]
@@ -212,9 +229,11 @@ impl Mux {
             // What a socket for both takes (RFC 4291 section 2.5.5.2).
             transmit.destination.set_ip(ip.to_ipv6_mapped().into());
         }
-        let PortSocket { socket, state } = self.socket(socket);
-        state.try_send(UdpSockRef::from(socket.get_ref()), &transmit)?;
-        METRICS.webrtc.sent.inc_by(transmit.contents.len() as u64);
+        let socket = self.socket(socket);
+        let descriptor = UdpSockRef::from(socket.socket.get_ref());
+        socket.state.try_send(descriptor, &transmit)?;
+        let bytes = transmit.contents.len() as u64;
+        socket.sent.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 
@@ -231,7 +250,7 @@ impl Mux {
 
     /// Waits for datagrams and hands each to whom it is for.
     async fn receive(&self, number: usize, buffers: &mut [[u8; MAX_DATAGRAM]]) -> io::Result<()> {
-        let PortSocket { socket, state } = self.socket(number);
+        let PortSocket { socket, state, .. } = self.socket(number);
         let mut ready = socket.readable().await?;
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
         let received = ready.try_io(|socket| {
