@@ -15,7 +15,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use rtc::crypto::RTCCryptoProvider;
 use socket2::{Socket, Type};
 use tokio::io::Interest;
@@ -23,9 +22,9 @@ use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use webrtc::runtime::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
-use self::routes::Routes;
+use self::routes::{Known, Routes, Shared};
 use self::runtime::MuxRuntime;
 pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
@@ -37,6 +36,11 @@ use crate::tcp::{canonical, listen as listen_tcp, socket as open_socket};
 const SOCKET_BUFFER: usize = 8 << 20;
 /// Largest datagram that is looked at; more than any path's MTU that WebRTC uses.
 pub(super) const MAX_DATAGRAM: usize = 2_048;
+/// What is received in one piece: of datagrams that came from one address at once the kernel joins as many
+/// as this takes (`UDP_GRO`), and what does not fit is lost.
+const MAX_JOINED: usize = 65_536;
+/// Pieces that are received in one call. Each is prepared for, whether it is there or not.
+const BATCH: usize = 8;
 
 /// Number of a socket that is always there.
 const FIRST: usize = 0;
@@ -46,7 +50,7 @@ pub(super) struct Mux {
     /// All on the same port; never empty.
     sockets: Vec<PortSocket>,
     local: SocketAddr,
-    routes: Mutex<Routes<Port>>,
+    routes: Shared<Port>,
     /// Datagrams that the kernel had no room for.
     dropped: AtomicU64,
 }
@@ -62,7 +66,6 @@ struct PortSocket {
 }
 
 /// Where a peer's traffic goes.
-#[derive(Clone)]
 enum Port {
     /// To a peer connection: its virtual UDP socket and its virtual TCP listener.
     Connection {
@@ -122,7 +125,7 @@ impl Mux {
                 sent: AtomicU64::new(0),
             })
         });
-        let routes = Mutex::new(Routes::new(crypto));
+        let routes = Shared::new(Routes::new(crypto));
         let mux = Arc::new(Self {
             sockets: sockets.collect::<io::Result<_>>()?,
             local,
@@ -168,8 +171,7 @@ impl Mux {
 
     fn enter(self: &Arc<Self>, ufrag: &str, password: &str, port: Port) -> Registration {
         self.routes
-            .lock()
-            .insert(ufrag.to_owned(), password.to_owned(), port);
+            .with(|routes| routes.insert(ufrag.to_owned(), password.to_owned(), port));
         Registration {
             mux: Arc::clone(self),
             ufrag: ufrag.to_owned(),
@@ -183,7 +185,7 @@ impl Mux {
 
     /// Peers there are now.
     pub(super) fn peers(&self) -> usize {
-        self.routes.lock().len().0
+        self.routes.with(|routes| routes.len().0)
     }
 
     /// Sockets on the UDP port.
@@ -249,10 +251,15 @@ impl Mux {
     }
 
     /// Waits for datagrams and hands each to whom it is for.
-    async fn receive(&self, number: usize, buffers: &mut [[u8; MAX_DATAGRAM]]) -> io::Result<()> {
+    async fn receive(
+        &self,
+        number: usize,
+        known: &mut Known<Port>,
+        buffers: &mut [[u8; MAX_JOINED]],
+    ) -> io::Result<()> {
         let PortSocket { socket, state, .. } = self.socket(number);
         let mut ready = socket.readable().await?;
-        let mut meta = [RecvMeta::default(); BATCH_SIZE];
+        let mut meta = [RecvMeta::default(); BATCH];
         let received = ready.try_io(|socket| {
             let mut slices: Vec<_> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
             state.recv(UdpSockRef::from(socket.get_ref()), &mut slices, &mut meta)
@@ -261,24 +268,25 @@ impl Mux {
             return Ok(());
         };
         let count = received?;
-        if count < BATCH_SIZE {
+        if count < BATCH {
             // That was all: what comes later is told anew.
             ready.clear_ready();
         }
         for (buffer, meta) in buffers.iter().zip(&meta).take(count) {
             let from = canonical(meta.addr);
-            // The kernel may have joined several datagrams of one sender (GRO).
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.dispatch(datagram, from, number);
+                self.dispatch(known, datagram, from, number);
             }
         }
         Ok(())
     }
 
-    fn dispatch(&self, datagram: &[u8], from: SocketAddr, socket: usize) {
+    fn dispatch(&self, known: &mut Known<Port>, datagram: &[u8], from: SocketAddr, socket: usize) {
         METRICS.webrtc.received.inc_by(datagram.len() as u64);
-        let port = self.routes.lock().route(datagram, from).cloned();
-        if let Some(port) = port {
+        if datagram.len() > MAX_DATAGRAM {
+            return;
+        }
+        if let Some(port) = self.routes.route(known, datagram, from) {
             port.push(datagram, from, socket);
         }
     }
@@ -293,7 +301,7 @@ pub(super) struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.mux.routes.lock().remove(&self.ufrag);
+        self.mux.routes.with(|routes| routes.remove(&self.ufrag));
     }
 }
 

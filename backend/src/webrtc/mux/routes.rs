@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use rtc::crypto::RTCCryptoProvider;
 
 use super::stun;
@@ -12,6 +14,68 @@ use super::stun;
 /// address is forgotten first.
 const MAX_ADDRESSES: usize = 16;
 
+/// The routes, which all sockets' readers share.
+pub(super) struct Shared<P> {
+    routes: Mutex<Routes<P>>,
+    /// The routes' [`Routes::changes`].
+    changes: AtomicU64,
+}
+
+/// What one reader knows of the routes, so that media needs no lock on its way.
+pub(super) struct Known<P> {
+    ports: HashMap<SocketAddr, Weak<P>>,
+    /// As of so many changes.
+    changes: u64,
+}
+
+impl<P> Default for Known<P> {
+    fn default() -> Self {
+        Self {
+            ports: HashMap::new(),
+            changes: 0,
+        }
+    }
+}
+
+impl<P> Shared<P> {
+    pub(super) fn new(routes: Routes<P>) -> Self {
+        Self {
+            routes: Mutex::new(routes),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    /// Reads or changes the routes.
+    pub(super) fn with<R>(&self, look: impl FnOnce(&mut Routes<P>) -> R) -> R {
+        let mut routes = self.routes.lock();
+        let seen = look(&mut routes);
+        self.changes.store(routes.changes, Ordering::Release);
+        seen
+    }
+
+    /// As [`Routes::route`], without a lock where the reader knows the way. Checks always ask for it: they
+    /// may be somebody's who uses another's former address.
+    pub(super) fn route(
+        &self,
+        known: &mut Known<P>,
+        datagram: &[u8],
+        from: SocketAddr,
+    ) -> Option<Arc<P>> {
+        let changes = self.changes.load(Ordering::Acquire);
+        if known.changes != changes {
+            known.ports.clear();
+            known.changes = changes;
+        }
+        let port = known.ports.get(&from).and_then(Weak::upgrade);
+        if port.is_some() && stun::addressee(datagram).is_none() {
+            return port;
+        }
+        let port = self.with(|routes| routes.route(datagram, from).cloned())?;
+        known.ports.insert(from, Arc::downgrade(&port));
+        Some(port)
+    }
+}
+
 /// Routes by ICE user name fragment until a peer's address is known, by address from then on. An address
 /// is believed only once it sent a connectivity check signed with the peer's password: whoever merely
 /// knows or guesses a name cannot divert anything.
@@ -19,11 +83,13 @@ pub(super) struct Routes<P> {
     crypto: Arc<dyn RTCCryptoProvider>,
     peers: HashMap<String, Peer<P>>,
     addresses: HashMap<SocketAddr, String>,
+    /// How often an address that was somebody's is no longer.
+    changes: u64,
 }
 
 struct Peer<P> {
     password: String,
-    port: P,
+    port: Arc<P>,
     addresses: VecDeque<SocketAddr>,
 }
 
@@ -33,6 +99,7 @@ impl<P> Routes<P> {
             crypto,
             peers: HashMap::new(),
             addresses: HashMap::new(),
+            changes: 0,
         }
     }
 
@@ -42,7 +109,7 @@ impl<P> Routes<P> {
             ufrag,
             Peer {
                 password,
-                port,
+                port: Arc::new(port),
                 addresses: VecDeque::new(),
             },
         );
@@ -55,12 +122,12 @@ impl<P> Routes<P> {
             .into_iter()
             .flat_map(|peer| peer.addresses)
         {
-            self.addresses.remove(&address);
+            self.forget(address);
         }
     }
 
     /// The port that a datagram from `from` goes to; `None` when it is nobody's.
-    pub(super) fn route(&mut self, datagram: &[u8], from: SocketAddr) -> Option<&P> {
+    pub(super) fn route(&mut self, datagram: &[u8], from: SocketAddr) -> Option<&Arc<P>> {
         if let Some(ufrag) = stun::addressee(datagram)
             && self.addresses.get(&from).is_none_or(|known| known != ufrag)
         {
@@ -71,7 +138,7 @@ impl<P> Routes<P> {
     }
 
     /// The port of the peer that a TCP connection's first message is addressed to.
-    pub(super) fn authenticate(&self, message: &[u8]) -> Option<&P> {
+    pub(super) fn authenticate(&self, message: &[u8]) -> Option<&Arc<P>> {
         let peer = self.peers.get(stun::addressee(message)?)?;
         stun::is_authentic(message, &peer.password, &*self.crypto).then_some(&peer.port)
     }
@@ -93,11 +160,17 @@ impl<P> Routes<P> {
         {
             // A client that reuses its port for a new session.
             former.addresses.retain(|&address| address != from);
+            self.changes += 1;
         }
         if let Some(Some(forgotten)) = forgotten {
-            self.addresses.remove(&forgotten);
+            self.forget(forgotten);
         }
         Some(())
+    }
+
+    fn forget(&mut self, address: SocketAddr) {
+        self.addresses.remove(&address);
+        self.changes += 1;
     }
 }
 
@@ -125,14 +198,14 @@ mod tests {
         assert_eq!(routes.route(MEDIA, address(1)), None);
         assert_eq!(
             routes.route(&request("ann", "ann's password"), address(1)),
-            Some(&"Ann")
+            Some(&"Ann".into())
         );
         assert_eq!(
             routes.route(&request("bob", "bob's password"), address(2)),
-            Some(&"Bob")
+            Some(&"Bob".into())
         );
-        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Ann"));
-        assert_eq!(routes.route(MEDIA, address(2)), Some(&"Bob"));
+        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Ann".into()));
+        assert_eq!(routes.route(MEDIA, address(2)), Some(&"Bob".into()));
     }
 
     #[test]
@@ -140,7 +213,7 @@ mod tests {
         let mut routes = routes();
         routes.route(&request("ann", "ann's password"), address(1));
         assert_eq!(routes.route(&request("bob", "a guess"), address(1)), None);
-        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Ann"));
+        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Ann".into()));
     }
 
     #[test]
@@ -148,9 +221,9 @@ mod tests {
         let mut routes = routes();
         routes.route(&request("ann", "ann's password"), address(1));
         routes.route(&request("bob", "bob's password"), address(1));
-        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Bob"));
+        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Bob".into()));
         routes.remove("ann");
-        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Bob"));
+        assert_eq!(routes.route(MEDIA, address(1)), Some(&"Bob".into()));
     }
 
     #[test]
@@ -171,6 +244,46 @@ mod tests {
         }
         assert_eq!(routes.len(), (2, MAX_ADDRESSES));
         assert_eq!(routes.route(MEDIA, address(0)), None);
-        assert_eq!(routes.route(MEDIA, address(999)), Some(&"Ann"));
+        assert_eq!(routes.route(MEDIA, address(999)), Some(&"Ann".into()));
+    }
+
+    /// The port that a reader who knows this finds for media from an address.
+    fn media(
+        shared: &Shared<&'static str>,
+        known: &mut Known<&'static str>,
+        port: u16,
+    ) -> Option<&'static str> {
+        let found = shared.route(known, MEDIA, address(port));
+        found.map(|found| *found)
+    }
+
+    #[test]
+    fn a_reader_finds_what_it_knows_without_the_lock() {
+        let (shared, mut known) = (Shared::new(routes()), Known::default());
+        let check = request("ann", "ann's password");
+        shared.route(&mut known, &check, address(1));
+        let _held = shared.routes.lock();
+        assert_eq!(media(&shared, &mut known, 1), Some("Ann"));
+    }
+
+    #[test]
+    fn a_reader_learns_that_an_address_is_anothers_now() {
+        let (shared, mut known) = (Shared::new(routes()), Known::default());
+        let check = request("ann", "ann's password");
+        shared.route(&mut known, &check, address(1));
+        let check = request("bob", "bob's password");
+        shared.route(&mut Known::default(), &check, address(1));
+        assert_eq!(media(&shared, &mut known, 1), Some("Bob"));
+    }
+
+    #[test]
+    fn a_reader_keeps_nobody_who_left() {
+        let (shared, mut known) = (Shared::new(routes()), Known::default());
+        let check = request("ann", "ann's password");
+        let port = shared.route(&mut known, &check, address(1)).unwrap();
+        shared.with(|routes| routes.remove("ann"));
+        assert_eq!(Arc::strong_count(&port), 1);
+        assert_eq!(media(&shared, &mut known, 1), None);
+        assert!(known.ports.is_empty());
     }
 }

@@ -76,7 +76,9 @@ async fn introduce(mux: &Mux, socket: TcpStream, peer: SocketAddr) -> io::Result
             Err(error) => return Err(error),
         }
     };
-    let port = mux.routes.lock().authenticate(message).cloned();
+    let port = mux
+        .routes
+        .with(|routes| routes.authenticate(message).cloned());
     let port = port.ok_or_else(|| io::Error::other("the first message is no valid check"))?;
     let stream = Stream {
         socket,
