@@ -24,6 +24,8 @@ mod rtcp;
 mod srtp;
 mod starting;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod transport;
 mod viewer;

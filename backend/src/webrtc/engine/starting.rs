@@ -94,7 +94,7 @@ impl Starting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{keyframe, picture};
+    use super::super::testing::{keyframe, picture};
     use super::*;
     use crate::media::fanout::{Fanout, Limits, Start};
 
