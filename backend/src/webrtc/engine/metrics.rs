@@ -66,6 +66,7 @@ impl Metrics {
         }
     }
 
+    /// Counts packets that were on their way.
     pub(super) fn sent(&self, appended: Appended) {
         if appended != Appended::default() {
             Self::add(&self.packets, appended.packets);

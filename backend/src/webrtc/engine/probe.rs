@@ -173,10 +173,15 @@ fn viewer(crypto: &Arc<dyn RTCCryptoProvider>, now: Instant) -> Result<Viewer> {
     Ok(Viewer::new(transport, &codecs, NtpClock::new(), now))
 }
 
-/// A picture of this size whose first packet has this number.
-fn picture(first: u64, size: usize) -> RtpUnit {
+/// A picture whose first packet has this number, in one NAL unit of this size.
+pub(super) fn picture(first: u64, size: usize) -> RtpUnit {
     let mut data = BytesMut::new();
     put_nal(&mut data, &vec![0x41; size]);
+    unit(data, 1, first, false)
+}
+
+/// The unit of this number, with these NAL units.
+pub(super) fn unit(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit {
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
         pps: vec![Bytes::from_static(&[0x68])],
@@ -190,8 +195,8 @@ fn picture(first: u64, size: usize) -> RtpUnit {
         format: Format::Video(Arc::new(format)),
         dts: MediaTime::ZERO,
         pts: MediaTime::ZERO,
-        random_access: false,
+        random_access,
         data: data.freeze(),
     };
-    RtpUnit::new(&unit, 1, first)
+    RtpUnit::new(&unit, number, first)
 }

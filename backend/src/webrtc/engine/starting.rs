@@ -94,7 +94,8 @@ impl Starting {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{keyframe, picture};
+    use super::super::probe::picture;
+    use super::super::testing::keyframe;
     use super::*;
     use crate::media::fanout::{Fanout, Limits, Start};
 

@@ -22,12 +22,11 @@ use rtc::stun::textattrs::TextAttribute;
 use super::batch::Batch;
 use super::dtls::{Fingerprint, Identity};
 use super::ice::Credentials;
+use super::probe::unit;
 use super::rtcp::NtpClock;
 use super::transport::{Path, Transport};
 use super::viewer::{Event, Viewer};
-use crate::media::access_unit::{AccessUnit, Epoch, Format};
-use crate::media::h264::{VideoFormat, put_nal};
-use crate::media::time::MediaTime;
+use crate::media::h264::put_nal;
 use crate::webrtc::codecs::ViewerCodecs;
 use crate::webrtc::feed::{History, RtpUnit};
 use crate::webrtc::sdp::H264Payload;
@@ -290,40 +289,13 @@ impl Pair {
     }
 }
 
-/// A picture whose first packet has this number, in one NAL unit of this size.
-pub(super) fn picture(first: u64, size: usize) -> RtpUnit {
-    let mut data = BytesMut::new();
-    put_nal(&mut data, &vec![0x41; size]);
-    rtp(data, 1, first, false)
-}
-
 /// The unit of this number: a keyframe of so many packets, the first of them its parameter sets.
 pub(super) fn keyframe(number: u64, packets: usize) -> RtpUnit {
     let mut data = BytesMut::new();
     for _ in 1..packets {
         put_nal(&mut data, &[0x65; 1_000]);
     }
-    rtp(data, number, 0, true)
-}
-
-fn rtp(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit {
-    let format = VideoFormat {
-        sps: Bytes::from_static(&[0x67]),
-        pps: vec![Bytes::from_static(&[0x68])],
-        width: 16,
-        height: 16,
-        reorder_frames: None,
-        has_rare_colours: false,
-    };
-    let unit = AccessUnit {
-        epoch: Epoch(1),
-        format: Format::Video(Arc::new(format)),
-        dts: MediaTime::ZERO,
-        pts: MediaTime::ZERO,
-        random_access,
-        data: data.freeze(),
-    };
-    RtpUnit::new(&unit, number, first)
+    unit(data, number, 0, true)
 }
 
 pub(super) fn sequence(packet: &[u8]) -> u16 {

@@ -10,7 +10,8 @@ use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_ERROR, BINDING_SUCCESS, Getter};
 use rtc::stun::xoraddr::XorMappedAddress;
 
-use super::testing::{CM, GCM, PLI, Pair, Wire, path, picture, sequence, straight};
+use super::probe::picture;
+use super::testing::{CM, GCM, PLI, Pair, Wire, path, sequence, straight};
 use super::transport::{CONNECT, CONSENT, Ended};
 use super::viewer::{Event, RTX_SSRC, VIDEO_SSRC};
 use crate::media::time::MediaTime;

@@ -284,6 +284,7 @@ impl Mux {
     fn dispatch(&self, known: &mut Known<Port>, datagram: &[u8], from: SocketAddr, socket: usize) {
         METRICS.webrtc.received.inc_by(datagram.len() as u64);
         if datagram.len() > MAX_DATAGRAM {
+            tracing::debug!(%from, length = datagram.len(), "a datagram is too long");
             return;
         }
         if let Some(port) = self.routes.route(known, datagram, from) {
