@@ -4,17 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 
-use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
-use super::packetizer::payloads;
+use super::burst::{Burst, Bursts, RtpPacket};
 use super::paths::PathMeter;
-use crate::media::access_unit::{AccessUnit, AudioCodec, TrackKind};
+use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
 use crate::media::stage::Stage;
-use crate::media::time::MediaTime;
 use crate::roaming::{self, Roaming};
 
 /// A viewer starts no further behind live than this; if the newest keyframe is older it gets a new one.
@@ -25,96 +22,41 @@ const HISTORY: Duration = Duration::from_millis(1_500);
 /// And no more of them than this.
 const MAX_HISTORY: usize = 512;
 
-/// An access unit as RTP: the same bytes for every viewer, whatever its payload types.
-#[derive(Debug)]
-pub(super) struct RtpUnit {
-    pub(super) kind: TrackKind,
-    /// Counts the feed's units, from 1.
-    pub(super) number: u64,
-    /// The first packet's number: packets are counted track by track.
-    pub(super) first: u64,
-    /// When it was made.
-    pub(super) made: Instant,
-    /// RTP timestamp in ticks of the track's clock.
-    pub(super) timestamp: u32,
-    pub(super) payloads: Vec<Bytes>,
-    pub(super) time: MediaTime,
-    pub(super) random_access: bool,
-    size: usize,
-}
-
-impl RtpUnit {
-    pub(super) fn new(unit: &AccessUnit, number: u64, first: u64) -> Self {
-        let kind = unit.format.kind();
-        let rate = match kind {
-            TrackKind::Video => VIDEO_CLOCK,
-            TrackKind::Audio => AUDIO_CLOCK,
-        };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let timestamp = unit.pts.to_ticks(rate) as u32; // modulo 2^32 (RFC 3550 section 5.1)
-        Self {
-            kind,
-            number,
-            first,
-            made: Instant::now(),
-            timestamp,
-            payloads: payloads(unit),
-            time: unit.dts,
-            random_access: unit.random_access,
-            size: unit.data.len(),
-        }
-    }
-}
-
-impl Unit for RtpUnit {
-    fn random_access(&self) -> bool {
-        self.random_access
-    }
-
-    fn time(&self) -> MediaTime {
-        self.time
-    }
-
-    fn size(&self) -> usize {
-        self.size
-    }
-}
-
 /// The newest pictures, for viewers that missed some of their packets.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    pictures: VecDeque<Arc<RtpUnit>>,
+    pictures: VecDeque<Arc<Burst>>,
     /// Number of the packet after the newest.
     next: u64,
 }
 
 impl History {
-    /// Takes a picture; sound is not sent again.
-    pub(super) fn push(&mut self, unit: &Arc<RtpUnit>) {
-        if unit.kind != TrackKind::Video {
+    /// Takes what has a picture; sound is not sent again.
+    pub(super) fn push(&mut self, burst: &Arc<Burst>) {
+        let Some(picture) = burst.picture() else {
             return;
-        }
-        self.next = unit.first + unit.payloads.len() as u64;
-        self.pictures.push_back(Arc::clone(unit));
-        let is_old = |oldest: &Arc<RtpUnit>| unit.time.since(oldest.time) > HISTORY;
+        };
+        self.next = picture.end();
+        self.pictures.push_back(Arc::clone(burst));
+        let is_old = |oldest: &Arc<Burst>| burst.time().since(oldest.time()) > HISTORY;
         while self.pictures.len() > MAX_HISTORY || self.pictures.front().is_some_and(is_old) {
             self.pictures.pop_front();
         }
     }
 
-    /// The picture with the packet of this number, and the packet's place in it.
-    pub(super) fn find(&self, number: u64) -> Option<(&RtpUnit, usize)> {
-        let behind = self.pictures.partition_point(|unit| unit.first <= number);
-        let unit = self.pictures.get(behind.checked_sub(1)?)?;
-        let place = usize::try_from(number - unit.first).ok()?;
-        (place < unit.payloads.len()).then_some((unit, place))
+    /// The packet of this number, if it belongs to one of them.
+    pub(super) fn find(&self, number: u64) -> Option<RtpPacket<'_>> {
+        let is_before = |burst: &Arc<Burst>| burst.picture().is_some_and(|it| it.first <= number);
+        let behind = self.pictures.partition_point(is_before);
+        let picture = self.pictures.get(behind.checked_sub(1)?)?.picture()?;
+        picture.packet(usize::try_from(number - picture.first).ok()?)
     }
 }
 
 /// One room's packets. The task that makes them lives as long as somebody watches.
 #[derive(Debug)]
 pub(super) struct Feed {
-    units: Arc<Fanout<RtpUnit>>,
+    bursts: Arc<Fanout<Burst>>,
     history: Arc<RwLock<History>>,
     paths: PathMeter,
     /// Held so that sound is in Opus.
@@ -124,13 +66,13 @@ pub(super) struct Feed {
 
 impl Feed {
     fn new(stage: &Stage) -> Self {
-        let units = Arc::new(Fanout::new(Limits::default()));
+        let bursts = Arc::new(Fanout::new(Limits::default()));
         let rendition = stage.rendition(AudioCodec::Opus);
         let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
         let history = Arc::default();
-        let task = roaming::spawn(run(source, Arc::clone(&units), Arc::clone(&history)));
+        let task = roaming::spawn(run(source, Arc::clone(&bursts), Arc::clone(&history)));
         Self {
-            units,
+            bursts,
             history,
             paths: PathMeter::default(),
             _rendition: rendition,
@@ -139,15 +81,15 @@ impl Feed {
     }
 
     /// A place at the next keyframe to come, for a viewer that could not keep up.
-    pub(super) fn subscribe_to_next(&self) -> Subscription<RtpUnit> {
-        self.units.subscribe(Start::Next)
+    pub(super) fn subscribe_to_next(&self) -> Subscription<Burst> {
+        self.bursts.subscribe(Start::Next)
     }
 
-    /// Packets of pictures from this unit's first to the newest.
-    pub(super) fn packets_since(&self, unit: &RtpUnit) -> u64 {
-        match unit.kind {
-            TrackKind::Video => self.history.read().next.saturating_sub(unit.first),
-            TrackKind::Audio => 0,
+    /// Packets of pictures from this burst's first to the newest.
+    pub(super) fn packets_since(&self, burst: &Burst) -> u64 {
+        match burst.picture() {
+            Some(picture) => self.history.read().next.saturating_sub(picture.first),
+            None => 0,
         }
     }
 
@@ -162,29 +104,23 @@ impl Feed {
     }
 
     /// A viewer's place.
-    pub(super) fn subscribe(&self) -> Subscription<RtpUnit> {
-        self.units.subscribe(Start::Newest { max_age: MAX_AGE })
+    pub(super) fn subscribe(&self) -> Subscription<Burst> {
+        self.bursts.subscribe(Start::Newest { max_age: MAX_AGE })
     }
 }
 
 async fn run(
     mut source: Subscription<AccessUnit>,
-    units: Arc<Fanout<RtpUnit>>,
+    feed: Arc<Fanout<Burst>>,
     history: Arc<RwLock<History>>,
 ) {
-    let (mut video, mut audio) = (0, 0);
-    for number in 1.. {
-        let Some(delivery) = source.next().await else {
-            return;
-        };
-        let next = match delivery.unit.format.kind() {
-            TrackKind::Video => &mut video,
-            TrackKind::Audio => &mut audio,
-        };
-        let unit = Arc::new(RtpUnit::new(&delivery.unit, number, *next));
-        *next += unit.payloads.len() as u64;
-        history.write().push(&unit);
-        units.publish(unit);
+    let mut bursts = Bursts::default();
+    while let Some(delivery) = source.next().await {
+        bursts.push(Instant::now(), &delivery.unit, |burst| {
+            let burst = Arc::new(burst);
+            history.write().push(&burst);
+            feed.publish(burst);
+        });
     }
 }
 
@@ -218,9 +154,12 @@ impl Feeds {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::media::access_unit::{AudioFormat, Format};
     use crate::media::stage::{NewUnit, Tracks};
+    use crate::media::time::MediaTime;
 
     fn sound(at_ms: i64) -> NewUnit {
         let at = MediaTime::from_micros(at_ms * 1_000);
@@ -260,7 +199,7 @@ mod tests {
         let mut timestamps = Vec::new();
         for at in [0, 20, 60] {
             publication.write(sound(at)).unwrap();
-            timestamps.push(viewer.next().await.unwrap().unit.timestamp);
+            timestamps.push(viewer.next().await.unwrap().unit.units[0].timestamp);
         }
         let steps: Vec<_> = timestamps
             .windows(2)
@@ -273,9 +212,9 @@ mod tests {
     async fn a_feed_ends_with_its_last_viewer() {
         let (feeds, stage) = (Feeds::default(), Arc::new(Stage::default()));
         let feed = feeds.of(&stage);
-        let units = Arc::downgrade(&feed.units);
+        let bursts = Arc::downgrade(&feed.bursts);
         drop(feed);
-        while units.strong_count() > 0 {
+        while bursts.strong_count() > 0 {
             tokio::task::yield_now().await;
         }
         assert!(

@@ -6,6 +6,7 @@
 
 mod answer;
 mod bandwidth;
+mod burst;
 mod candidates;
 mod codecs;
 mod engine;

@@ -1,6 +1,6 @@
 //! Packets on their way to one viewer, one behind the other in a buffer that all viewers share in turn.
 
-/// Packets of one access unit, or fewer.
+/// Packets of one burst, or fewer.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,

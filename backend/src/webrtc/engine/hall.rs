@@ -1,7 +1,7 @@
 //! The viewers of one room on one worker, and the task that serves them.
 //!
 //! It owns them: no lock is taken and no channel is crossed for a packet on its way out. Whoever is up to
-//! date is *live* and gets each unit as it comes; whoever comes late reads the feed at its own place, from
+//! date is *live* and gets each burst as it comes; whoever comes late reads the feed at its own place, from
 //! the newest keyframe on and faster than it plays, until it has caught up.
 
 use std::collections::HashMap;
@@ -27,13 +27,14 @@ use super::viewer::{Event, Viewer};
 use crate::media::fanout::Subscription;
 use crate::media::formats::Formats;
 use crate::media::stage::{Stage, Tracks};
-use crate::webrtc::feed::{Feed, RtpUnit};
+use crate::webrtc::burst::Burst;
+use crate::webrtc::feed::Feed;
 use crate::webrtc::mux::{Registration, TcpStream};
 use crate::webrtc::session::{End, Reporter};
 
 /// Messages that may wait for a hall; datagrams beyond are dropped.
 pub(super) const INBOX: usize = 4_096;
-/// Viewers that are sent a unit in one go.
+/// Viewers that are sent a burst in one go.
 const TURN: usize = 64;
 /// How often somebody who starts is sent more.
 const STEP: Duration = Duration::from_millis(5);
@@ -73,9 +74,9 @@ pub(super) struct Hall {
     stage: Arc<Stage>,
     feed: Arc<Feed>,
     formats: watch::Receiver<Formats>,
-    units: Subscription<RtpUnit>,
+    bursts: Subscription<Burst>,
     members: HashMap<u64, Box<Member>>,
-    /// Number of the newest unit that the live viewers were sent.
+    /// Number of the newest burst that the live viewers were sent.
     newest: Option<u64>,
     /// Somebody came or starts since the last tick.
     unsettled: bool,
@@ -97,7 +98,7 @@ impl Hall {
             inbox,
             door,
             formats: stage.formats(),
-            units: feed.subscribe(),
+            bursts: feed.subscribe(),
             stage,
             feed,
             members: HashMap::new(),
@@ -119,7 +120,7 @@ impl Hall {
                     Some(inbound) => self.take(inbound).await,
                     None => return,
                 },
-                delivery = self.units.next() => {
+                delivery = self.bursts.next() => {
                     let Some(delivery) = delivery else { return self.empty().await };
                     if delivery.skipped > 0 {
                         Metrics::add(&self.outlet.metrics.jumps, self.members.len() as u64);
@@ -273,23 +274,21 @@ impl Hall {
         }
     }
 
-    /// Sends a unit to all who are live.
-    async fn fan_out(&mut self, unit: &RtpUnit) {
-        self.newest = Some(unit.number);
+    /// Sends a burst to all who are live.
+    async fn fan_out(&mut self, burst: &Burst) {
+        self.newest = Some(burst.number);
         let mut worn_out = Vec::new();
         for (served, (&id, member)) in (1..).zip(&mut self.members) {
             if served % TURN == 0 {
                 // What arrives on this worker's socket is not kept waiting for all of them.
                 yield_now().await;
             }
-            let live = matches!(member.play, Play::Live) && unit.number > member.last;
-            if !live || !member.viewer.takes(unit) {
+            if !matches!(member.play, Play::Live) || burst.number <= member.last {
                 continue;
             }
-            member.last = unit.number;
+            member.last = burst.number;
             self.batch.clear();
-            let written = member.viewer.write(unit, 0, usize::MAX, &mut self.batch);
-            if written.is_err() {
+            if member.viewer.write(burst, &mut self.batch).is_err() {
                 worn_out.push(id);
             } else if !member.send(&self.batch, &self.outlet).await {
                 // A connection that is behind: nothing until it is through, then a keyframe.
@@ -303,9 +302,9 @@ impl Hall {
             self.leave(id, End::Lost).await;
         }
         // What was there before the hall says nothing about how it keeps up.
-        if unit.made > self.made {
+        if burst.made > self.made {
             let now = Instant::now();
-            let late = now.saturating_duration_since(unit.made);
+            let late = now.saturating_duration_since(burst.made);
             self.load.sent(now, late);
         }
     }
@@ -348,9 +347,9 @@ impl Hall {
         };
         let mut sent = 0;
         while let Play::Starting(starting) = &mut member.play {
-            let backlog = |unit: &RtpUnit| self.feed.packets_since(unit);
-            let (unit, from, most) = match starting.next(now, sent, self.newest, backlog) {
-                Next::Packets(unit, from, most) => (unit, from, most),
+            let backlog = |burst: &Burst| self.feed.packets_since(burst);
+            let (burst, packets) = match starting.next(now, sent, self.newest, backlog) {
+                Next::Packets(burst, packets) => (burst, packets),
                 Next::Live => {
                     member.play = Play::Live;
                     return;
@@ -359,12 +358,14 @@ impl Hall {
                 Next::Enough => return,
             };
             self.batch.clear();
-            let Ok(next) = member.viewer.write(&unit, from, most, &mut self.batch) else {
+            sent += packets.len();
+            member.last = burst.number;
+            let viewer = &mut member.viewer;
+            let written = viewer.write_part(&burst, packets.clone(), &mut self.batch);
+            starting.wrote(burst, packets.end);
+            if written.is_err() {
                 return self.leave(id, End::Lost).await;
-            };
-            sent += next - from;
-            member.last = unit.number;
-            starting.wrote(unit, next);
+            }
             if !member.send(&self.batch, &self.outlet).await {
                 Metrics::add(&self.outlet.metrics.jumps, 1);
                 member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));

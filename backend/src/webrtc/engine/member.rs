@@ -20,7 +20,7 @@ use crate::webrtc::session::{End, Reporter};
 pub(super) struct Member {
     pub(super) viewer: Viewer,
     pub(super) play: Play,
-    /// Number of the newest unit it was sent.
+    /// Number of the newest burst it was sent.
     pub(super) last: u64,
     pub(super) connections: Vec<Connection>,
     missing: Tracks,

@@ -18,7 +18,7 @@ mod member;
 mod metrics;
 mod numbering;
 mod outlet;
-mod probe;
+pub(super) mod probe;
 mod quality;
 mod rtcp;
 mod srtp;

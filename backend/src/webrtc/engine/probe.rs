@@ -25,8 +25,9 @@ use super::viewer::Viewer;
 use crate::media::access_unit::{AccessUnit, Epoch, Format};
 use crate::media::h264::{VideoFormat, put_nal};
 use crate::media::time::MediaTime;
+use crate::webrtc::burst::{Burst, RtpUnit};
 use crate::webrtc::codecs::ViewerCodecs;
-use crate::webrtc::feed::{History, RtpUnit};
+use crate::webrtc::feed::History;
 use crate::webrtc::mux::{Mux, addressee};
 use crate::webrtc::sdp::H264Payload;
 
@@ -38,7 +39,7 @@ const TURN: Duration = Duration::from_secs(1);
 /// The way of pictures to a viewer: copied, encrypted, sent.
 pub struct Lane {
     viewer: Viewer,
-    unit: RtpUnit,
+    picture: Burst,
     batch: Batch,
     outlet: Outlet,
     /// Receives and is never read.
@@ -57,7 +58,7 @@ impl Lane {
         let (mux, tasks) = Mux::bind(localhost, Arc::clone(&crypto), &[Handle::current()])?;
         Ok(Self {
             viewer: viewer(&crypto, Instant::now()).map_err(io::Error::other)?,
-            unit: picture(0, size),
+            picture: picture(0, size),
             batch: Batch::default(),
             outlet: Outlet {
                 mux,
@@ -75,9 +76,10 @@ impl Lane {
     /// When the cipher refuses.
     pub fn encrypt(&mut self) -> Result<usize> {
         self.batch.clear();
-        self.viewer
-            .write(&self.unit, 0, usize::MAX, &mut self.batch)?;
-        self.unit.first += self.unit.payloads.len() as u64;
+        self.viewer.write(&self.picture, &mut self.batch)?;
+        for unit in &mut self.picture.units {
+            unit.first = unit.end();
+        }
         Ok(self.batch.size().1)
     }
 
@@ -110,10 +112,10 @@ impl Ear {
         let mut viewer = viewer(&crypto, now)?;
         let (mut history, mut batch, mut first) = (History::default(), Batch::default(), 0);
         for _ in 0..PICTURES {
-            let unit = Arc::new(picture(first, 5_000));
-            viewer.write(&unit, 0, usize::MAX, &mut batch)?;
-            first += unit.payloads.len() as u64;
-            history.push(&unit);
+            let picture = Arc::new(picture(first, 5_000));
+            viewer.write(&picture, &mut batch)?;
+            first += picture.packets() as u64;
+            history.push(&picture);
         }
         Ok(Self {
             viewer,
@@ -174,14 +176,25 @@ fn viewer(crypto: &Arc<dyn RTCCryptoProvider>, now: Instant) -> Result<Viewer> {
 }
 
 /// A picture whose first packet has this number, in one NAL unit of this size.
-pub(super) fn picture(first: u64, size: usize) -> RtpUnit {
+pub(super) fn picture(first: u64, size: usize) -> Burst {
     let mut data = BytesMut::new();
     put_nal(&mut data, &vec![0x41; size]);
-    unit(data, 1, first, false)
+    burst(data, 1, first, false)
 }
 
-/// The unit of this number, with these NAL units.
-pub(super) fn unit(data: BytesMut, number: u64, first: u64, random_access: bool) -> RtpUnit {
+/// The burst of this number: a picture of these NAL units.
+pub(super) fn burst(data: BytesMut, number: u64, first: u64, random_access: bool) -> Burst {
+    let unit = access_unit(data, MediaTime::ZERO, random_access);
+    let units = vec![RtpUnit::new(&unit, first)];
+    Burst::new(Instant::now(), number, units, &unit)
+}
+
+/// A picture of these NAL units.
+pub(in crate::webrtc) fn access_unit(
+    data: BytesMut,
+    at: MediaTime,
+    random_access: bool,
+) -> AccessUnit {
     let format = VideoFormat {
         sps: Bytes::from_static(&[0x67]),
         pps: vec![Bytes::from_static(&[0x68])],
@@ -190,13 +203,12 @@ pub(super) fn unit(data: BytesMut, number: u64, first: u64, random_access: bool)
         reorder_frames: None,
         has_rare_colours: false,
     };
-    let unit = AccessUnit {
+    AccessUnit {
         epoch: Epoch(1),
         format: Format::Video(Arc::new(format)),
-        dts: MediaTime::ZERO,
-        pts: MediaTime::ZERO,
+        dts: at,
+        pts: at,
         random_access,
         data: data.freeze(),
-    };
-    RtpUnit::new(&unit, number, first)
+    }
 }

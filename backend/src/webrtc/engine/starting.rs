@@ -1,10 +1,11 @@
 //! How a viewer starts: from the newest keyframe on, faster than it plays, until it is live.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::media::fanout::Subscription;
-use crate::webrtc::feed::RtpUnit;
+use crate::webrtc::burst::Burst;
 
 /// A viewer has caught up after so many steps, whatever the bit rate: 200 ms.
 const STEPS: u64 = 40;
@@ -15,12 +16,12 @@ const KEYFRAME_RETRY: Duration = Duration::from_secs(1);
 
 /// A viewer on its way to live.
 pub(super) struct Starting {
-    units: Subscription<RtpUnit>,
-    /// Number of the newest unit it was sent.
+    bursts: Subscription<Burst>,
+    /// Number of the newest burst it was sent.
     last: u64,
-    /// The unit it is being sent, and the next packet of it.
-    unit: Option<(Arc<RtpUnit>, usize)>,
-    /// Packets of a step, known with the first unit.
+    /// The burst it is being sent, and the next packet of it.
+    burst: Option<(Arc<Burst>, usize)>,
+    /// Packets of a step, known with the first burst.
     pace: Option<usize>,
     asked: Option<Instant>,
 }
@@ -28,8 +29,8 @@ pub(super) struct Starting {
 /// What a viewer that starts needs next.
 #[derive(Debug)]
 pub(super) enum Next {
-    /// These packets of a unit: the first, and how many at most.
-    Packets(Arc<RtpUnit>, usize, usize),
+    /// These packets of a burst.
+    Packets(Arc<Burst>, Range<usize>),
     /// Nothing in this step.
     Enough,
     /// A keyframe to start from.
@@ -39,33 +40,33 @@ pub(super) enum Next {
 }
 
 impl Starting {
-    pub(super) fn boxed(units: Subscription<RtpUnit>) -> Box<Self> {
+    pub(super) fn boxed(bursts: Subscription<Burst>) -> Box<Self> {
         Box::new(Self {
-            units,
+            bursts,
             last: 0,
-            unit: None,
+            burst: None,
             pace: None,
             asked: None,
         })
     }
 
-    /// What comes after the `sent` packets of this step. `newest` is the number of the unit that came to
-    /// all last; `backlog` counts the packets from a unit's first on.
+    /// What comes after the `sent` packets of this step. `newest` is the number of the burst that came to
+    /// all last; `backlog` counts the packets from a burst's first on.
     pub(super) fn next(
         &mut self,
         now: Instant,
         sent: usize,
         newest: Option<u64>,
-        backlog: impl Fn(&RtpUnit) -> u64,
+        backlog: impl Fn(&Burst) -> u64,
     ) -> Next {
-        if self.unit.is_none() {
+        if self.burst.is_none() {
             // What is newer than the newest comes to all who are live.
             if self.pace.is_some() && newest.is_some_and(|newest| self.last >= newest) {
                 return Next::Live;
             }
-            self.unit = self.units.try_next().map(|delivery| (delivery.unit, 0));
+            self.burst = self.bursts.try_next().map(|delivery| (delivery.unit, 0));
         }
-        let Some((unit, from)) = &self.unit else {
+        let Some((burst, from)) = &self.burst else {
             let patient = self
                 .asked
                 .is_some_and(|asked| now.saturating_duration_since(asked) < KEYFRAME_RETRY);
@@ -76,19 +77,22 @@ impl Starting {
             return Next::NeedsKeyframe;
         };
         let pace = *self.pace.get_or_insert_with(|| {
-            let pace = backlog(unit) / STEPS;
+            let pace = backlog(burst) / STEPS;
             usize::try_from(pace).unwrap_or(MIN_PACE).max(MIN_PACE)
         });
         match pace.saturating_sub(sent) {
             0 => Next::Enough,
-            most => Next::Packets(Arc::clone(unit), *from, most),
+            most => {
+                let end = burst.packets().min(from + most);
+                Next::Packets(Arc::clone(burst), *from..end)
+            }
         }
     }
 
-    /// The unit's packets before `next` are on their way.
-    pub(super) fn wrote(&mut self, unit: Arc<RtpUnit>, next: usize) {
-        self.last = unit.number;
-        self.unit = (next < unit.payloads.len()).then_some((unit, next));
+    /// The burst's packets before `next` are on their way.
+    pub(super) fn wrote(&mut self, burst: Arc<Burst>, next: usize) {
+        self.last = burst.number;
+        self.burst = (next < burst.packets()).then_some((burst, next));
     }
 }
 
@@ -100,7 +104,7 @@ mod tests {
     use crate::media::fanout::{Fanout, Limits, Start};
 
     /// A room whose newest keyframe has so many packets, and somebody who starts in it.
-    fn room(packets: usize) -> (Fanout<RtpUnit>, Box<Starting>) {
+    fn room(packets: usize) -> (Fanout<Burst>, Box<Starting>) {
         let fanout = Fanout::new(Limits::default());
         if packets > 0 {
             fanout.publish(Arc::new(keyframe(1, packets)));
@@ -116,12 +120,11 @@ mod tests {
         let mut steps = Vec::new();
         loop {
             let mut sent = 0;
-            while let Next::Packets(unit, from, most) =
+            while let Next::Packets(burst, packets) =
                 starting.next(Instant::now(), sent, newest, |_| backlog)
             {
-                let next = unit.payloads.len().min(from + most);
-                sent += next - from;
-                starting.wrote(unit, next);
+                sent += packets.len();
+                starting.wrote(burst, packets.end);
             }
             if sent == 0 {
                 return steps;
@@ -150,9 +153,9 @@ mod tests {
     #[test]
     fn a_viewer_is_live_once_it_has_what_the_others_have() {
         let (room, mut starting) = room(2);
-        let mut unit = picture(100, 100);
-        unit.number = 2;
-        room.publish(Arc::new(unit));
+        let mut picture = picture(100, 100);
+        picture.number = 2;
+        room.publish(Arc::new(picture));
         assert_eq!(steps(&mut starting, None, 3), [3], "nobody else is there");
         assert!(!is_live(&mut starting, None));
         assert!(!is_live(&mut starting, Some(3)));

@@ -22,13 +22,14 @@ use rtc::stun::textattrs::TextAttribute;
 use super::batch::Batch;
 use super::dtls::{Fingerprint, Identity};
 use super::ice::Credentials;
-use super::probe::unit;
+use super::probe::{burst, picture};
 use super::rtcp::NtpClock;
 use super::transport::{Path, Transport};
 use super::viewer::{Event, Viewer};
 use crate::media::h264::put_nal;
+use crate::webrtc::burst::Burst;
 use crate::webrtc::codecs::ViewerCodecs;
-use crate::webrtc::feed::{History, RtpUnit};
+use crate::webrtc::feed::History;
 use crate::webrtc::sdp::H264Payload;
 
 pub(super) const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
@@ -268,17 +269,17 @@ impl Pair {
         }
     }
 
-    /// The packets of a unit as they are sent.
-    pub(super) fn send(&mut self, unit: &RtpUnit) -> Vec<Vec<u8>> {
+    /// The packets of a burst as they are sent.
+    pub(super) fn send(&mut self, burst: &Burst) -> Vec<Vec<u8>> {
         let mut batch = Batch::default();
-        self.viewer.write(unit, 0, usize::MAX, &mut batch).unwrap();
+        self.viewer.write(burst, &mut batch).unwrap();
         batch.packets().map(<[u8]>::to_vec).collect()
     }
 
     /// What is sent again upon a NACK for this packet and the one behind it.
-    pub(super) fn retransmitted(&mut self, unit: RtpUnit, sequence: u16) -> Vec<Vec<u8>> {
+    pub(super) fn retransmitted(&mut self, burst: Burst, sequence: u16) -> Vec<Vec<u8>> {
         let mut history = History::default();
-        history.push(&Arc::new(unit));
+        history.push(&Arc::new(burst));
         let [high, low] = sequence.to_be_bytes();
         let nack = [0x81, 205, 0, 3, 0, 0, 0, 7, 0, 0, 0x10, 0, high, low, 0, 1];
         let nack = self.client.rtcp(&nack);
@@ -289,13 +290,20 @@ impl Pair {
     }
 }
 
-/// The unit of this number: a keyframe of so many packets, the first of them its parameter sets.
-pub(super) fn keyframe(number: u64, packets: usize) -> RtpUnit {
+/// The burst of this number: a keyframe of so many packets, the first of them its parameter sets.
+pub(super) fn keyframe(number: u64, packets: usize) -> Burst {
     let mut data = BytesMut::new();
     for _ in 1..packets {
         put_nal(&mut data, &[0x65; 1_000]);
     }
-    unit(data, number, 0, true)
+    burst(data, number, 0, true)
+}
+
+/// Three packets, the last of them with two bytes of padding.
+pub(super) fn padded_picture() -> Burst {
+    let mut padded = picture(0, 2_999);
+    padded.units[0].even_out();
+    padded
 }
 
 pub(super) fn sequence(packet: &[u8]) -> u16 {

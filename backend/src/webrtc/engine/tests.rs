@@ -11,7 +11,7 @@ use rtc::stun::message::{BINDING_ERROR, BINDING_SUCCESS, Getter};
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::probe::picture;
-use super::testing::{CM, GCM, PLI, Pair, Wire, path, sequence, straight};
+use super::testing::{CM, GCM, PLI, Pair, Wire, padded_picture, path, sequence, straight};
 use super::transport::{CONNECT, CONSENT, Ended};
 use super::viewer::{Event, RTX_SSRC, VIDEO_SSRC};
 use crate::media::time::MediaTime;
@@ -68,10 +68,10 @@ fn media_is_decrypted_with_either_profile() {
 fn media_is_decrypted_across_a_rollover() {
     for profile in [GCM, CM] {
         let mut pair = Pair::connected(profile);
-        let mut unit = picture(0, 100);
+        let mut picture = picture(0, 100);
         for number in 32_760..65_560 {
-            unit.first = number;
-            let packets = pair.send(&unit);
+            picture.units[0].first = number;
+            let packets = pair.send(&picture);
             assert_eq!(pair.client.open(&packets[0])[12..], [0x41; 100]);
         }
     }
@@ -260,6 +260,37 @@ fn without_a_stream_for_it_the_same_packet_is_sent_again() {
         let sent = pair.send(&picture(0, 3_000));
         assert_eq!(pair.retransmitted(picture(0, 3_000), 1), sent[1..]);
     }
+}
+
+#[test]
+fn a_packet_that_was_padded_is_the_same_when_it_is_sent_again() {
+    let mut pair = Pair::with(GCM, None, true);
+    pair.check(1, &[ATTR_USE_CANDIDATE]);
+    pair.shake(&mut straight);
+    let sent = pair.send(&padded_picture());
+    let opened: Vec<_> = sent.iter().map(|packet| pair.client.open(packet)).collect();
+    assert_eq!((opened[0][0], opened[2][0]), (0x80, 0xa0));
+    assert_eq!(
+        (opened[2].len(), opened[2].last()),
+        (opened[0].len(), Some(&2))
+    );
+    assert_eq!(pair.retransmitted(padded_picture(), 1), sent[1..]);
+}
+
+#[test]
+fn padding_is_neither_counted_nor_sent_again_in_the_stream_for_that() {
+    let mut pair = Pair::connected(GCM);
+    let sent = pair.send(&padded_picture());
+    let original = pair.client.open(&sent[2]);
+    let again = pair.retransmitted(padded_picture(), 1);
+    let opened = pair.client.open(&again[1]);
+    assert_eq!(opened[0], 0x80);
+    assert_eq!(opened[14..], original[12..original.len() - 2]);
+    let report = pair.viewer.report(pair.now, MediaTime::ZERO).unwrap();
+    let (_, inbound) = pair.client.srtp.as_mut().unwrap();
+    let opened = inbound.decrypt_rtcp(&report).unwrap();
+    // NAL header and body, in three fragments with two bytes in front of each.
+    assert_eq!(opened[24..28], (2_999 - 1 + 3 * 2u32).to_be_bytes());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One viewer without its sockets: what it is sent, and what it has to say about it.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,8 +15,9 @@ use super::srtp::{RTP_HEADER, Srtp};
 use super::transport::{self, Path, Transport};
 use crate::media::access_unit::TrackKind;
 use crate::media::time::MediaTime;
+use crate::webrtc::burst::{Burst, RtpPacket, RtpUnit};
 use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK, ViewerCodecs};
-use crate::webrtc::feed::{History, RtpUnit};
+use crate::webrtc::feed::History;
 use crate::webrtc::paths::Report;
 
 /// The tracks' names in RTP, the same for all viewers.
@@ -27,6 +29,8 @@ pub(in crate::webrtc) const AUDIO_SSRC: u32 = 0x2000;
 /// Says that the tracks belong together (RFC 3550 section 6.5.1).
 pub(in crate::webrtc) const CNAME: &str = "golive";
 
+const VERSION: u8 = 2 << 6;
+const PADDING: u8 = 0x20;
 const MARKER: u8 = 0x80;
 /// RFC 3550 section 6.2 would have it every 5 s; browsers place sound and picture by it, so it comes soon.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -65,6 +69,19 @@ struct Rtx {
     payload_type: u8,
     /// Counts the packets: the sequence number and the rollovers.
     next: u64,
+}
+
+impl Track {
+    const fn header(&self, index: u64, packet: &RtpPacket<'_>) -> Header {
+        Header {
+            payload_type: self.payload_type,
+            marker: packet.marker,
+            is_padded: packet.padding > 0,
+            index,
+            timestamp: packet.timestamp,
+            ssrc: self.ssrc,
+        }
+    }
 }
 
 /// Packets and time go in, packets and events come out.
@@ -142,44 +159,67 @@ impl Viewer {
         rtcp::read(compound, |feedback| self.hear(now, &feedback, &mut tell));
     }
 
-    /// Appends the packets of `unit` from number `from` on, no more than `most`; says which one is next.
+    /// Appends what the viewer's path carries of a burst; each that comes is asked for once.
     ///
     /// # Errors
     /// When the keys are worn out; the viewer has to come again.
-    pub(super) fn write(
+    pub(super) fn write(&mut self, burst: &Burst, batch: &mut Batch) -> Result<()> {
+        for unit in &burst.units {
+            if self.quality.takes(unit.kind, unit.random_access) {
+                self.write_unit(unit, 0..unit.payloads.len(), batch)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends these packets of a burst, whatever its path carries.
+    ///
+    /// # Errors
+    /// See [`Viewer::write`].
+    pub(super) fn write_part(
+        &mut self,
+        burst: &Burst,
+        packets: Range<usize>,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let mut before = 0;
+        for unit in &burst.units {
+            let count = unit.payloads.len();
+            let place = |packet: usize| packet.saturating_sub(before).min(count);
+            self.write_unit(unit, place(packets.start)..place(packets.end), batch)?;
+            before += count;
+        }
+        Ok(())
+    }
+
+    fn write_unit(
         &mut self,
         unit: &RtpUnit,
-        from: usize,
-        most: usize,
+        packets: Range<usize>,
         batch: &mut Batch,
-    ) -> Result<usize> {
-        let count = unit.payloads.len();
-        let end = count.min(from.saturating_add(most));
+    ) -> Result<()> {
         let track = match unit.kind {
             TrackKind::Video => &mut self.video,
             TrackKind::Audio => &mut self.audio,
         };
         let (Some(track), Some(srtp)) = (track, self.transport.srtp()) else {
-            return Ok(count);
+            return Ok(());
         };
-        let first = unit.first + from as u64;
-        let index = track.numbering.place(first, (end - from) as u64);
-        let payloads = unit.payloads.iter().enumerate();
-        for (index, (position, payload)) in (index..).zip(payloads.take(end).skip(from)) {
-            let is_last = unit.kind == TrackKind::Video && position + 1 == count;
-            let header = Header {
-                payload_type: track.payload_type | if is_last { MARKER } else { 0 },
-                index,
-                timestamp: unit.timestamp,
-                ssrc: track.ssrc,
-            };
-            header.write(&[payload], srtp, batch)?;
+        if packets.is_empty() {
+            return Ok(());
+        }
+        let first = unit.first + packets.start as u64;
+        let index = track.numbering.place(first, packets.len() as u64);
+        for (index, packet) in (index..).zip(packets.map_while(|place| unit.packet(place))) {
+            track
+                .header(index, &packet)
+                .write(&[packet.payload], srtp, batch)?;
             track.packets = track.packets.wrapping_add(1);
             #[expect(clippy::cast_possible_truncation, reason = "payloads fit a datagram")]
-            let octets = payload.len() as u32;
+            let octets = (packet.payload.len() - packet.padding) as u32;
             track.octets = track.octets.wrapping_add(octets);
         }
-        Ok(end)
+        Ok(())
     }
 
     /// Appends what the viewer misses and the room still has; says how many packets.
@@ -189,36 +229,29 @@ impl Viewer {
         };
         let mut count = 0;
         for (number, index) in self.missing.drain(..) {
-            let Some((unit, position)) = history.find(number) else {
+            let Some(packet) = history.find(number) else {
                 continue;
             };
-            let marker = if position + 1 == unit.payloads.len() {
-                MARKER
-            } else {
-                0
-            };
-            let payload = &unit.payloads[position];
             let written = match &mut track.rtx {
                 Some(rtx) => {
                     let header = Header {
-                        payload_type: rtx.payload_type | marker,
+                        payload_type: rtx.payload_type,
+                        marker: packet.marker,
+                        is_padded: false,
                         index: rtx.next,
-                        timestamp: unit.timestamp,
+                        timestamp: packet.timestamp,
                         ssrc: RTX_SSRC,
                     };
                     rtx.next += 1;
                     // RFC 4588 section 4: the number it had, then what it was.
                     let [.., high, low] = index.to_be_bytes();
+                    let payload = &packet.payload[..packet.payload.len() - packet.padding];
                     header.write(&[&[high, low], payload], srtp, batch)
                 }
                 // The same packet once more: the same bytes, so no nonce is used for two.
-                None => Header {
-                    payload_type: track.payload_type | marker,
-                    index,
-                    timestamp: unit.timestamp,
-                    ssrc: track.ssrc,
-                }
-                .write(&[payload], srtp, batch),
+                None => track
+                    .header(index, &packet)
+                    .write(&[packet.payload], srtp, batch),
             };
             count += usize::from(written.is_ok());
         }
@@ -255,11 +288,6 @@ impl Viewer {
     /// Whether it is sent the picture.
     pub(super) const fn has_video(&self) -> bool {
         self.video.is_some()
-    }
-
-    /// Whether the viewer's path carries this unit too; each that comes is asked for once.
-    pub(super) fn takes(&mut self, unit: &RtpUnit) -> bool {
-        self.quality.takes(unit.kind, unit.random_access)
     }
 
     /// Whether it can show nothing new without a keyframe, and it is time to say so.
@@ -356,8 +384,9 @@ impl Viewer {
 
 /// What varies in the headers we send (RFC 3550 section 5.1).
 struct Header {
-    /// With the marker bit.
     payload_type: u8,
+    marker: bool,
+    is_padded: bool,
     /// Sequence number and rollovers.
     index: u64,
     timestamp: u32,
@@ -369,7 +398,9 @@ impl Header {
         let [_, _, r0, r1, r2, r3, high, low] = self.index.to_be_bytes();
         batch.push(|bytes, start| {
             let mut header = [0; RTP_HEADER];
-            header[..4].copy_from_slice(&[0x80, self.payload_type, high, low]);
+            let first = VERSION | if self.is_padded { PADDING } else { 0 };
+            let second = self.payload_type | if self.marker { MARKER } else { 0 };
+            header[..4].copy_from_slice(&[first, second, high, low]);
             header[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
             header[8..].copy_from_slice(&self.ssrc.to_be_bytes());
             bytes.extend_from_slice(&header);
