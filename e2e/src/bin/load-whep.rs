@@ -21,6 +21,9 @@ use tokio::time::sleep;
 const SETTLE: Duration = Duration::from_secs(2);
 /// Time for the allocator to give back what viewers that left had in use.
 const AFTERMATH: Duration = Duration::from_secs(12);
+/// Looks at the memory, for longer than from one keyframe to the next.
+const LOOKS: usize = 25;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Rounds of viewers who come and go for which a row is written.
 const ROWS: usize = 6;
 /// Memory may be this much more after everybody has gone: what the allocator's threads keep for themselves
@@ -241,9 +244,9 @@ async fn measure(
 async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Result<()> {
     let viewers = arguments.viewers.iter().copied().max().unwrap_or_default();
     let table = Table::new(&["round", "viewers", "resident MiB", "own MiB", "files"]);
-    let report = |round: usize, viewers: usize| -> Result<(u64, usize)> {
+    let report = async |round: usize, viewers: usize| -> Result<(u64, usize)> {
         let process = broadcast.process;
-        let (resident, files) = (process.resident()?, process.open_files()?);
+        let (resident, files) = (least(process).await?, process.open_files()?);
         table.row(&[
             round.to_string(),
             viewers.to_string(),
@@ -253,7 +256,7 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         ]);
         Ok((resident, files))
     };
-    let before = report(0, 0)?;
+    let before = report(0, 0).await?;
     let (mut first, mut last) = (None, before);
     for round in 1..=times {
         // Evenly among all, and the last.
@@ -261,12 +264,12 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         let audience = broadcast.audience(viewers, arguments).await?;
         ensure!(audience.len() == viewers, "not everybody could join");
         if is_shown {
-            report(round, viewers)?;
+            report(round, viewers).await?;
         }
         broadcast.leave(audience).await?;
         if is_shown {
             sleep(AFTERMATH).await;
-            last = report(round, 0)?;
+            last = report(round, 0).await?;
             first.get_or_insert(last);
         }
     }
@@ -274,6 +277,16 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
     check_left(last, first.unwrap_or(before), GROWTH)?;
     println!("Nothing is left.");
     Ok(())
+}
+
+/// Resident memory, in bytes: the least of some looks. What the room keeps comes and goes with the keyframes.
+async fn least(process: Process) -> Result<u64> {
+    let mut least = process.resident()?;
+    for _ in 0..LOOKS {
+        sleep(BETWEEN_LOOKS).await;
+        least = least.min(process.resident()?);
+    }
+    Ok(least)
 }
 
 /// Whether the server has given back what its viewers made it take.
