@@ -232,8 +232,6 @@ impl Bursts {
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
-
     use super::*;
     use crate::media::access_unit::{AudioFormat, Epoch, Format};
     use crate::media::h264::put_nal;

@@ -3,7 +3,7 @@
 //! A viewer receives nothing but checks and reports, and what it is sent is packetised already. So all it
 //! takes is ICE-lite ([`ice`]), DTLS ([`dtls`]) and SRTP ([`srtp`]), composed to a [`transport`] and, with
 //! the tracks, to a [`viewer`], none of which knows a socket. One task per room and worker, its [`hall`],
-//! owns the viewers and does for each frame and viewer what cannot be shared: copy, encrypt, send.
+//! owns the viewers and does for each burst and viewer what cannot be shared: copy, encrypt, send.
 
 mod batch;
 mod doorway;

@@ -159,7 +159,8 @@ impl Viewer {
         rtcp::read(compound, |feedback| self.hear(now, &feedback, &mut tell));
     }
 
-    /// Appends what the viewer's path carries of a burst; each that comes is asked for once.
+    /// Appends what the viewer's path carries of the next burst. None is written twice: what is held back
+    /// decides what can be decoded after it.
     ///
     /// # Errors
     /// When the keys are worn out; the viewer has to come again.
