@@ -14,6 +14,7 @@ pub mod formats;
 pub mod h264;
 pub mod health;
 pub mod keyframes;
+pub mod opus;
 pub mod rendition;
 pub mod ring;
 pub mod stage;

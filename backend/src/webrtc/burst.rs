@@ -1,8 +1,10 @@
-//! What viewers are sent in one go: access units as RTP, a picture together with the sound before it.
+//! What viewers are sent in one go: access units as RTP, where many watch a picture together with the sound
+//! before it.
 //!
-//! For a packet of sound alone a viewer costs the kernel half of what it costs for a whole picture. So while
-//! pictures come, a sound waits for the next one and leaves in the same call, unless another sound comes
-//! first: it is never later than one packet of sound is long.
+//! For a packet of sound alone a viewer costs the kernel half of what it costs for a whole picture. So where
+//! many watch and pictures come, a sound waits for the next one and leaves in the same call, unless another
+//! sound comes first: then both become one packet, if all viewers take that, or the first one leaves alone.
+//! A sound is never later than the packet is long that it leaves in, 40 ms at most.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,15 +12,20 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
-use super::packetizer::payloads;
+use super::packetizer::{MAX_PAYLOAD, payloads};
 use crate::media::access_unit::{AccessUnit, TrackKind};
 use crate::media::fanout::Unit;
+use crate::media::opus;
 use crate::media::time::MediaTime;
 
 /// With pictures further apart than this a sound does not wait for one.
 const PICTURES_FLOW: Duration = Duration::from_millis(100);
 /// Padding that spares a call; the fragments of a picture differ by fewer bytes than there are fragments.
 const MAX_PADDING: usize = 64;
+/// What two sounds that become one packet may last together.
+pub(super) const MAX_PAIR: Duration = Duration::from_millis(40);
+/// How far apart the end of a sound and the beginning of the next may be for them to become one packet.
+const SEAM: Duration = Duration::from_millis(1);
 
 /// An access unit as RTP: the same bytes for every viewer, whatever its payload types.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub(super) struct RtpUnit {
     /// Bytes at the last payload's end that are only padding (RFC 3550 section 5.1).
     padding: u8,
     pub(super) random_access: bool,
+    /// Two sounds in one packet.
+    pub(super) is_pair: bool,
 }
 
 impl RtpUnit {
@@ -50,6 +59,7 @@ impl RtpUnit {
             payloads: payloads(unit),
             padding: 0,
             random_access: unit.random_access,
+            is_pair: false,
         }
     }
 
@@ -158,6 +168,52 @@ impl Unit for Burst {
     }
 }
 
+/// How sound leaves. Whoever waits for sound shows the picture later too, to have both at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sounds {
+    /// As it comes.
+    #[default]
+    AtOnce,
+    /// With the next picture.
+    WithPictures,
+    /// The same, and two that come before it in one packet.
+    InPairs,
+}
+
+/// What waits for a picture.
+#[derive(Debug)]
+struct Sound {
+    unit: Arc<AccessUnit>,
+    is_pair: bool,
+}
+
+impl Sound {
+    /// This sound and the next one in one packet.
+    fn join(&self, next: &AccessUnit) -> Option<Self> {
+        let first = &*self.unit;
+        let duration = opus::frame_duration(&first.data)?;
+        let end = first.dts + duration.into();
+        let follows = end.since(next.dts).max(next.dts.since(end)) < SEAM;
+        let is_alike = (first.epoch, &first.format) == (next.epoch, &next.format);
+        if !follows || !is_alike || 2 * duration > MAX_PAIR {
+            return None;
+        }
+        let data = opus::join(&first.data, &next.data).filter(|it| it.len() <= MAX_PAYLOAD)?;
+        let unit = AccessUnit {
+            epoch: first.epoch,
+            format: first.format.clone(),
+            dts: first.dts,
+            pts: first.pts,
+            random_access: first.random_access,
+            data,
+        };
+        Some(Self {
+            unit: Arc::new(unit),
+            is_pair: true,
+        })
+    }
+}
+
 /// Access units go in, bursts come out.
 #[derive(Debug, Default)]
 pub(super) struct Bursts {
@@ -166,7 +222,7 @@ pub(super) struct Bursts {
     next_video: u64,
     next_audio: u64,
     /// Sound that waits for a picture.
-    waiting: Option<Arc<AccessUnit>>,
+    waiting: Option<Sound>,
     /// When the newest picture is decoded.
     picture: Option<MediaTime>,
 }
@@ -177,24 +233,32 @@ impl Bursts {
         &mut self,
         now: Instant,
         unit: &Arc<AccessUnit>,
+        sounds: Sounds,
         mut send: impl FnMut(Burst),
     ) {
         let waiting = self.waiting.take();
-        match unit.format.kind() {
-            TrackKind::Video => {
-                self.picture = Some(unit.dts);
-                send(self.burst(now, unit, waiting.as_deref()));
-            }
-            TrackKind::Audio => {
+        if unit.format.kind() == TrackKind::Video {
+            self.picture = Some(unit.dts);
+            send(self.picture(now, unit, waiting));
+            return;
+        }
+        let pair = waiting.as_ref().filter(|_| sounds == Sounds::InPairs);
+        let sound = match pair.and_then(|first| first.join(unit)) {
+            Some(pair) => pair,
+            None => {
                 if let Some(sound) = waiting {
-                    send(self.burst(now, &sound, None));
+                    send(self.sound(now, &sound));
                 }
-                if self.expects_picture(unit.dts) {
-                    self.waiting = Some(Arc::clone(unit));
-                } else {
-                    send(self.burst(now, unit, None));
+                Sound {
+                    unit: Arc::clone(unit),
+                    is_pair: false,
                 }
             }
+        };
+        if sounds != Sounds::AtOnce && self.expects_picture(unit.dts) {
+            self.waiting = Some(sound);
+        } else {
+            send(self.sound(now, &sound));
         }
     }
 
@@ -203,11 +267,12 @@ impl Bursts {
             .is_some_and(|picture| at.since(picture).max(picture.since(at)) < PICTURES_FLOW)
     }
 
-    /// A burst of this unit and the sound that leaves with it.
-    fn burst(&mut self, now: Instant, unit: &AccessUnit, sound: Option<&AccessUnit>) -> Burst {
+    /// A burst of this picture and the sound that leaves with it.
+    fn picture(&mut self, now: Instant, picture: &AccessUnit, sound: Option<Sound>) -> Burst {
         self.made += 1;
-        let mut first = self.packetize(unit);
-        let units = match sound.map(|sound| self.packetize(sound)) {
+        let mut first = RtpUnit::new(picture, self.next_video);
+        self.next_video = first.end();
+        let units = match sound.map(|sound| self.packetize(&sound)) {
             // The kernel takes both in one call if what comes later is not longer.
             Some(sound) if sound.last_length() > first.last_length() => vec![sound, first],
             Some(sound) => {
@@ -216,16 +281,20 @@ impl Bursts {
             }
             None => vec![first],
         };
-        Burst::new(now, self.made, units, unit)
+        Burst::new(now, self.made, units, picture)
     }
 
-    fn packetize(&mut self, unit: &AccessUnit) -> RtpUnit {
-        let next = match unit.format.kind() {
-            TrackKind::Video => &mut self.next_video,
-            TrackKind::Audio => &mut self.next_audio,
-        };
-        let unit = RtpUnit::new(unit, *next);
-        *next = unit.end();
+    /// A burst of sound alone.
+    fn sound(&mut self, now: Instant, sound: &Sound) -> Burst {
+        self.made += 1;
+        let units = vec![self.packetize(sound)];
+        Burst::new(now, self.made, units, &sound.unit)
+    }
+
+    fn packetize(&mut self, sound: &Sound) -> RtpUnit {
+        let mut unit = RtpUnit::new(&sound.unit, self.next_audio);
+        unit.is_pair = sound.is_pair;
+        self.next_audio = unit.end();
         unit
     }
 }
@@ -237,6 +306,9 @@ mod tests {
     use crate::media::h264::put_nal;
     use crate::webrtc::engine::probe::access_unit;
 
+    /// How an Opus packet with one frame begins.
+    const STEREO_20_MS: u8 = 0xfc;
+
     fn sound(at_ms: i64, size: usize) -> Arc<AccessUnit> {
         let at = MediaTime::from_micros(at_ms * 1_000);
         Arc::new(AccessUnit {
@@ -245,7 +317,7 @@ mod tests {
             dts: at,
             pts: at,
             random_access: false,
-            data: vec![7; size].into(),
+            data: vec![STEREO_20_MS; size].into(),
         })
     }
 
@@ -257,21 +329,42 @@ mod tests {
     }
 
     fn bursts(units: &[Arc<AccessUnit>]) -> Vec<Burst> {
+        made(units, Sounds::WithPictures)
+    }
+
+    fn made(units: &[Arc<AccessUnit>], sounds: Sounds) -> Vec<Burst> {
         let (mut bursts, mut sent) = (Bursts::default(), Vec::new());
         for unit in units {
-            bursts.push(Instant::now(), unit, |burst| sent.push(burst));
+            bursts.push(Instant::now(), unit, sounds, |burst| sent.push(burst));
         }
         sent
     }
 
     /// Tracks of the units in each burst, and the number of each one's first packet.
     fn shapes(units: &[Arc<AccessUnit>]) -> Vec<String> {
-        let name = |unit: &RtpUnit| match unit.kind {
-            TrackKind::Video => format!("video {}", unit.first),
-            TrackKind::Audio => format!("audio {}", unit.first),
+        named(&bursts(units))
+    }
+
+    /// The same where two sounds become one packet.
+    fn shapes_with_pairs(units: &[Arc<AccessUnit>]) -> Vec<String> {
+        named(&made(units, Sounds::InPairs))
+    }
+
+    fn named(bursts: &[Burst]) -> Vec<String> {
+        let name = |unit: &RtpUnit| match (unit.kind, unit.is_pair) {
+            (TrackKind::Video, _) => format!("video {}", unit.first),
+            (TrackKind::Audio, false) => format!("audio {}", unit.first),
+            (TrackKind::Audio, true) => format!("pair {}", unit.first),
         };
         let names = |burst: &Burst| burst.units.iter().map(name).collect::<Vec<_>>().join(", ");
-        bursts(units).iter().map(names).collect()
+        bursts.iter().map(names).collect()
+    }
+
+    #[test]
+    fn where_few_watch_a_sound_does_not_wait() {
+        let units = [picture(0, 900), sound(20, 100), picture(33, 900)];
+        let shapes = named(&made(&units, Sounds::AtOnce));
+        assert_eq!(shapes, ["video 0", "audio 0", "video 1"]);
     }
 
     #[test]
@@ -289,6 +382,67 @@ mod tests {
             sound(50, 100),
         ];
         assert_eq!(shapes(&units), ["video 0", "audio 0", "audio 1"]);
+    }
+
+    #[test]
+    fn two_sounds_before_a_picture_become_one_packet() {
+        let units = [
+            picture(0, 900),
+            sound(5, 100),
+            sound(25, 100),
+            picture(33, 900),
+            sound(45, 100),
+            picture(66, 900),
+        ];
+        let shapes = shapes_with_pairs(&units);
+        assert_eq!(shapes, ["video 0", "video 1, pair 0", "video 2, audio 1"]);
+        let pair = &made(&units, Sounds::InPairs)[1].units[1];
+        assert_eq!(pair.timestamp, 5 * 48);
+        assert_eq!(
+            pair.payloads,
+            [opus::join(&[STEREO_20_MS; 100], &[STEREO_20_MS; 100]).unwrap()]
+        );
+    }
+
+    #[test]
+    fn a_pair_waits_no_longer_than_until_the_next_sound() {
+        let units = [
+            picture(0, 900),
+            sound(10, 100),
+            sound(30, 100),
+            sound(50, 100),
+            picture(66, 900),
+        ];
+        let shapes = shapes_with_pairs(&units);
+        assert_eq!(shapes, ["video 0", "pair 0", "video 1, audio 1"]);
+    }
+
+    #[test]
+    fn only_sounds_that_follow_each_other_become_one_packet() {
+        let gap = [
+            picture(0, 900),
+            sound(5, 100),
+            sound(27, 100),
+            picture(33, 900),
+        ];
+        let apart = ["video 0", "audio 0", "video 1, audio 1"];
+        assert_eq!(shapes_with_pairs(&gap), apart);
+        let mut other = sound(25, 100);
+        Arc::get_mut(&mut other).unwrap().epoch = Epoch(2);
+        let broadcasts = [picture(0, 900), sound(5, 100), other, picture(33, 900)];
+        assert_eq!(shapes_with_pairs(&broadcasts), apart);
+    }
+
+    #[test]
+    fn two_sounds_that_do_not_fit_one_packet_stay_two() {
+        let units = [
+            picture(0, 900),
+            sound(5, 700),
+            sound(25, 700),
+            picture(33, 900),
+        ];
+        let apart = ["video 0", "audio 0", "video 1, audio 1"];
+        assert_eq!(shapes_with_pairs(&units), apart);
     }
 
     #[test]

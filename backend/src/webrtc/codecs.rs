@@ -3,6 +3,8 @@
 //! Codecs are registered exactly as the offer wrote them, so that every payload type is the offerer's
 //! own and nothing is lost to different spellings of the same profile.
 
+use std::time::Duration;
+
 use rtc::interceptor::Registry;
 use rtc::peer_connection::configuration::interceptor_registry::{
     configure_nack, configure_rtcp_reports, configure_twcc_receiver_only,
@@ -14,6 +16,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
 };
 
+use super::burst::MAX_PAIR;
 use super::sdp::{H264Payload, Offer, OpusPayload};
 use crate::media::h264::VideoFormat;
 
@@ -52,6 +55,15 @@ pub(super) fn for_publisher(offer: &Offer) -> Result<(MediaEngine, Registry), Er
 pub(super) struct ViewerCodecs {
     pub(super) h264: Option<H264Payload>,
     pub(super) opus: Option<OpusPayload>,
+}
+
+impl OpusPayload {
+    /// Whether its decoder said that two sounds in one packet are welcome. Every decoder has to take them
+    /// (RFC 7587 section 4.2), but some have room for 20 ms only.
+    pub(super) fn takes_pairs(&self) -> bool {
+        self.packet_ms
+            .is_some_and(|ms| Duration::from_millis(ms.into()) >= MAX_PAIR)
+    }
 }
 
 impl ViewerCodecs {
@@ -172,6 +184,20 @@ mod tests {
     fn a_viewer_is_sent_the_payload_type_of_the_rooms_profile() {
         assert_eq!(choose(&[0x67, 0x64, 0x00, 0x1f]), 102);
         assert_eq!(choose(&[0x67, 0x42, 0xc0, 0x1f]), 98);
+    }
+
+    #[test]
+    fn two_sounds_in_a_packet_are_for_those_who_ask_for_them() {
+        let takes_pairs = |packet_ms| {
+            OpusPayload {
+                payload_type: 111,
+                fmtp: String::new(),
+                packet_ms,
+            }
+            .takes_pairs()
+        };
+        assert!(takes_pairs(Some(40)) && takes_pairs(Some(60)));
+        assert!(!takes_pairs(None) && !takes_pairs(Some(20)));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::burst::{Burst, Bursts, RtpPacket};
+use super::burst::{Burst, Bursts, RtpPacket, Sounds};
 use super::paths::PathMeter;
+use super::seats::Seats;
 use crate::media::access_unit::{AccessUnit, AudioCodec};
 use crate::media::fanout::{Fanout, Limits, Start, Subscription, Unit};
 use crate::media::rendition::Rendition;
@@ -59,6 +60,7 @@ pub(super) struct Feed {
     bursts: Arc<Fanout<Burst>>,
     history: Arc<RwLock<History>>,
     paths: PathMeter,
+    seats: Arc<Seats>,
     /// Held so that sound is in Opus.
     _rendition: Arc<Rendition>,
     _task: Roaming,
@@ -70,11 +72,18 @@ impl Feed {
         let rendition = stage.rendition(AudioCodec::Opus);
         let source = rendition.subscribe(Start::Newest { max_age: MAX_AGE });
         let history = Arc::default();
-        let task = roaming::spawn(run(source, Arc::clone(&bursts), Arc::clone(&history)));
+        let seats = Arc::<Seats>::default();
+        let task = roaming::spawn(run(
+            source,
+            Arc::clone(&bursts),
+            Arc::clone(&history),
+            Arc::clone(&seats),
+        ));
         Self {
             bursts,
             history,
             paths: PathMeter::default(),
+            seats,
             _rendition: rendition,
             _task: task,
         }
@@ -103,6 +112,11 @@ impl Feed {
         &self.paths
     }
 
+    /// Those who watch.
+    pub(super) fn seats(&self) -> &Arc<Seats> {
+        &self.seats
+    }
+
     /// A viewer's place.
     pub(super) fn subscribe(&self) -> Subscription<Burst> {
         self.bursts.subscribe(Start::Newest { max_age: MAX_AGE })
@@ -113,10 +127,13 @@ async fn run(
     mut source: Subscription<AccessUnit>,
     feed: Arc<Fanout<Burst>>,
     history: Arc<RwLock<History>>,
+    seats: Arc<Seats>,
 ) {
     let mut bursts = Bursts::default();
+    let mut sounds = Sounds::default();
     while let Some(delivery) = source.next().await {
-        bursts.push(Instant::now(), &delivery.unit, |burst| {
+        sounds = seats.sounds(sounds);
+        bursts.push(Instant::now(), &delivery.unit, sounds, |burst| {
             let burst = Arc::new(burst);
             history.write().push(&burst);
             feed.publish(burst);

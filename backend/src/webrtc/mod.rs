@@ -17,6 +17,7 @@ mod packetizer;
 mod paths;
 mod peer;
 mod sdp;
+mod seats;
 mod session;
 
 use std::io;

@@ -57,6 +57,8 @@ impl H264Payload {
 pub(super) struct OpusPayload {
     pub(super) payload_type: u8,
     pub(super) fmtp: String,
+    /// How much sound its decoder prefers in a packet, in milliseconds (`ptime`, RFC 7587 section 6.1).
+    pub(super) packet_ms: Option<u32>,
 }
 
 /// An offer that passed the checks which do not depend on what it is for.
@@ -296,6 +298,9 @@ impl Section {
         let opus = named("opus").first().map(|codec| OpusPayload {
             payload_type: codec.payload_type,
             fmtp: fmtp(codec.payload_type),
+            packet_ms: media
+                .attribute("ptime")
+                .and_then(|value| value?.trim().parse().ok()),
         });
         Ok(Self {
             sends,
@@ -438,6 +443,14 @@ pub(super) mod tests {
             111,
             "upper case is fine"
         );
+    }
+
+    #[test]
+    fn how_much_sound_a_packet_may_hold_is_found() {
+        let offer = offer("recvonly");
+        let sound = |sdp: &str| Offer::parse(sdp).unwrap().opus().unwrap().packet_ms;
+        assert_eq!(sound(&offer), None);
+        assert_eq!(sound(&shared::sdp::with_ptime(&offer)), Some(40));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use gloo_events::EventListener;
 use leptos::task::spawn_local;
 use shared::room::RoomKey;
+use shared::sdp::with_ptime;
 use wasm_bindgen::JsCast;
 use web_sys::{MediaStream, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcTrackEvent};
 
@@ -56,7 +57,7 @@ impl Viewer {
                 stream.add_track(&event.unchecked_ref::<RtcTrackEvent>().track());
             })
         };
-        let offer = peer.offer().await?;
+        let offer = with_ptime(&peer.offer().await?);
         let (answer, session) = post_offer(&format!("/whep/{key}"), None, &offer).await?;
         let viewer = Self {
             _on_track: on_track,

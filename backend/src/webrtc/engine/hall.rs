@@ -164,7 +164,7 @@ impl Hall {
 
     async fn join(&mut self, join: Join, share: Share) {
         let id = join.id;
-        let member = Member::new(join, share);
+        let member = Member::new(join, share, &self.feed);
         // It may have changed since the offer was answered.
         let outgrown = member.outgrown(&self.formats.borrow());
         self.members.insert(id, Box::new(member));

@@ -13,7 +13,9 @@ use super::transport::Path;
 use super::viewer::Viewer;
 use crate::media::formats::Formats;
 use crate::media::stage::Tracks;
+use crate::webrtc::feed::Feed;
 use crate::webrtc::mux::Registration;
+use crate::webrtc::seats::Seat;
 use crate::webrtc::session::{End, Reporter};
 
 /// A viewer with its place in the feed and its ways out.
@@ -29,6 +31,7 @@ pub(super) struct Member {
     pub(super) span: Span,
     _registration: Registration,
     _share: Share,
+    _seat: Seat,
 }
 
 /// How a viewer reads the feed.
@@ -42,7 +45,8 @@ pub(super) enum Play {
 }
 
 impl Member {
-    pub(super) fn new(join: Join, share: Share) -> Self {
+    pub(super) fn new(join: Join, share: Share, feed: &Feed) -> Self {
+        let seat = feed.seats().take(join.viewer.takes_pairs());
         Self {
             viewer: join.viewer,
             play: Play::Connecting,
@@ -53,6 +57,7 @@ impl Member {
             span: join.span,
             _registration: join.registration,
             _share: share,
+            _seat: seat,
         }
     }
 

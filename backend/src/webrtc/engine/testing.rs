@@ -30,7 +30,7 @@ use crate::media::h264::put_nal;
 use crate::webrtc::burst::Burst;
 use crate::webrtc::codecs::ViewerCodecs;
 use crate::webrtc::feed::History;
-use crate::webrtc::sdp::H264Payload;
+use crate::webrtc::sdp::{H264Payload, OpusPayload};
 
 pub(super) const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
 pub(super) const CM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80;
@@ -209,7 +209,11 @@ impl Pair {
                 fmtp: String::new(),
                 rtx,
             }),
-            opus: None,
+            opus: Some(OpusPayload {
+                payload_type: 111,
+                fmtp: String::new(),
+                packet_ms: None,
+            }),
         };
         Self {
             viewer: Viewer::new(transport.unwrap(), &codecs, NtpClock::new(), now),

@@ -14,6 +14,7 @@ use super::probe::picture;
 use super::testing::{CM, GCM, PLI, Pair, Wire, padded_picture, path, sequence, straight};
 use super::transport::{CONNECT, CONSENT, Ended};
 use super::viewer::{Event, RTX_SSRC, VIDEO_SSRC};
+use crate::media::access_unit::TrackKind;
 use crate::media::time::MediaTime;
 
 #[test]
@@ -62,6 +63,24 @@ fn media_is_decrypted_with_either_profile() {
             assert_eq!(opened[8..12], VIDEO_SSRC.to_be_bytes());
         }
     }
+}
+
+#[test]
+fn two_sounds_in_a_packet_are_not_for_a_viewer_who_did_not_ask_for_them() {
+    let mut pair = Pair::connected(GCM);
+    let mut sound = |first, is_pair| {
+        let mut burst = picture(first, 100);
+        burst.units[0].kind = TrackKind::Audio;
+        burst.units[0].is_pair = is_pair;
+        let packets = pair.send(&burst);
+        packets
+            .iter()
+            .map(|packet| sequence(packet))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sound(7, false), [7]);
+    assert!(sound(8, true).is_empty());
+    assert_eq!(sound(9, false), [8]);
 }
 
 #[test]

@@ -62,6 +62,7 @@ struct Track {
     packets: u32,
     octets: u32,
     rtx: Option<Rtx>,
+    takes_pairs: bool,
 }
 
 /// A retransmission stream (RFC 4588 section 4).
@@ -114,6 +115,7 @@ impl Viewer {
             packets: 0,
             octets: 0,
             rtx: None,
+            takes_pairs: false,
         };
         let video = codecs.h264.as_ref().map(|h264| Track {
             rtx: h264.rtx.map(|payload_type| Rtx {
@@ -123,7 +125,10 @@ impl Viewer {
             ..track(VIDEO_SSRC, h264.payload_type, VIDEO_CLOCK)
         });
         let audio = codecs.opus.as_ref();
-        let audio = audio.map(|opus| track(AUDIO_SSRC, opus.payload_type, AUDIO_CLOCK));
+        let audio = audio.map(|opus| Track {
+            takes_pairs: opus.takes_pairs(),
+            ..track(AUDIO_SSRC, opus.payload_type, AUDIO_CLOCK)
+        });
         Self {
             transport,
             video,
@@ -206,7 +211,7 @@ impl Viewer {
         let (Some(track), Some(srtp)) = (track, self.transport.srtp()) else {
             return Ok(());
         };
-        if packets.is_empty() {
+        if packets.is_empty() || (unit.is_pair && !track.takes_pairs) {
             return Ok(());
         }
         let first = unit.first + packets.start as u64;
@@ -284,6 +289,11 @@ impl Viewer {
         }
         self.report_due = now + REPORT_INTERVAL;
         srtp.protect_rtcp(&compound).ok().map(Into::into)
+    }
+
+    /// Whether it takes two sounds in one packet.
+    pub(super) fn takes_pairs(&self) -> bool {
+        self.audio.as_ref().is_none_or(|track| track.takes_pairs)
     }
 
     /// Whether it is sent the picture.
