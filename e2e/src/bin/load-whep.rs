@@ -250,8 +250,8 @@ async fn churn(broadcast: &Broadcast, arguments: &Arguments, times: usize) -> Re
         table.row(&[
             round.to_string(),
             viewers.to_string(),
-            format!("{:.1}", mebibytes(resident)),
-            format!("{:.1}", mebibytes(process.anonymous()?)),
+            format!("{:.2}", mebibytes(resident)),
+            format!("{:.2}", mebibytes(process.anonymous()?)),
             files.to_string(),
         ]);
         Ok((resident, files))
@@ -302,7 +302,7 @@ fn check_left(
     );
     ensure!(
         ratio(memory, memory_before) <= tolerance,
-        "the server keeps {:.1} MiB more than before",
+        "the server keeps {:.2} MiB more than before",
         mebibytes(memory - memory_before)
     );
     Ok(())

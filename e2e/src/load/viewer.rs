@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
+use shared::sdp::with_ptime;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -63,7 +64,7 @@ impl Viewer {
     /// The server refused, or no media came.
     pub async fn join(endpoint: &Endpoint, identity: &Identity, skims: bool) -> Result<Self> {
         let mut peer = Peer::viewer(identity).await?;
-        let offer = peer.offer()?;
+        let offer = with_ptime(&peer.offer()?);
         let posted = Instant::now();
         let (session, answer) = endpoint.open(offer).await?;
         peer.accept(answer)?;
