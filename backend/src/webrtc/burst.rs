@@ -434,6 +434,19 @@ mod tests {
     }
 
     #[test]
+    fn two_sounds_that_last_too_long_together_stay_two() {
+        const STEREO_40_MS: u8 = 0x54;
+        let long = |at_ms| {
+            let mut sound = sound(at_ms, 100);
+            Arc::get_mut(&mut sound).unwrap().data = vec![STEREO_40_MS; 100].into();
+            sound
+        };
+        let units = [picture(0, 900), long(5), long(45), picture(60, 900)];
+        let shapes = shapes_with_pairs(&units);
+        assert_eq!(shapes, ["video 0", "audio 0", "video 1, audio 1"]);
+    }
+
+    #[test]
     fn two_sounds_that_do_not_fit_one_packet_stay_two() {
         let units = [
             picture(0, 900),
