@@ -417,20 +417,19 @@ mod tests {
         assert_eq!(shapes, ["video 0", "pair 0", "video 1, audio 1"]);
     }
 
+    /// These two sounds between two pictures leave in a packet each.
+    fn assert_apart(first: Arc<AccessUnit>, second: Arc<AccessUnit>) {
+        let units = [picture(0, 900), first, second, picture(60, 900)];
+        let shapes = shapes_with_pairs(&units);
+        assert_eq!(shapes, ["video 0", "audio 0", "video 1, audio 1"]);
+    }
+
     #[test]
     fn only_sounds_that_follow_each_other_become_one_packet() {
-        let gap = [
-            picture(0, 900),
-            sound(5, 100),
-            sound(27, 100),
-            picture(33, 900),
-        ];
-        let apart = ["video 0", "audio 0", "video 1, audio 1"];
-        assert_eq!(shapes_with_pairs(&gap), apart);
-        let mut other = sound(25, 100);
-        Arc::get_mut(&mut other).unwrap().epoch = Epoch(2);
-        let broadcasts = [picture(0, 900), sound(5, 100), other, picture(33, 900)];
-        assert_eq!(shapes_with_pairs(&broadcasts), apart);
+        assert_apart(sound(5, 100), sound(27, 100));
+        let mut of_another_broadcast = sound(25, 100);
+        Arc::get_mut(&mut of_another_broadcast).unwrap().epoch = Epoch(2);
+        assert_apart(sound(5, 100), of_another_broadcast);
     }
 
     #[test]
@@ -441,21 +440,12 @@ mod tests {
             Arc::get_mut(&mut sound).unwrap().data = vec![STEREO_40_MS; 100].into();
             sound
         };
-        let units = [picture(0, 900), long(5), long(45), picture(60, 900)];
-        let shapes = shapes_with_pairs(&units);
-        assert_eq!(shapes, ["video 0", "audio 0", "video 1, audio 1"]);
+        assert_apart(long(5), long(45));
     }
 
     #[test]
     fn two_sounds_that_do_not_fit_one_packet_stay_two() {
-        let units = [
-            picture(0, 900),
-            sound(5, 700),
-            sound(25, 700),
-            picture(33, 900),
-        ];
-        let apart = ["video 0", "audio 0", "video 1, audio 1"];
-        assert_eq!(shapes_with_pairs(&units), apart);
+        assert_apart(sound(5, 700), sound(25, 700));
     }
 
     #[test]
