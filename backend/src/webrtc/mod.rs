@@ -30,7 +30,7 @@ use tracing::Instrument;
 
 use self::codecs::ViewerCodecs;
 pub use self::engine::{Counts, Metrics};
-use self::engine::{Credentials, Engine, Identity, View, start_workers};
+use self::engine::{Credentials, Engine, Identity, View};
 #[doc(hidden)]
 pub use self::engine::{Ear, Lane};
 use self::mux::Mux;
@@ -99,12 +99,7 @@ impl Server {
         let certificate = peer::certificate(&*crypto).map_err(io::Error::other)?;
         let alive = CancellationToken::new();
         let failed = alive.clone().drop_guard();
-        let workers = start_workers(&alive)?;
-        let runtimes: Vec<_> = workers
-            .iter()
-            .map(|worker| worker.runtime.clone())
-            .collect();
-        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto), &runtimes)?;
+        let (mux, tasks) = Mux::bind(config.listen, Arc::clone(&crypto), Engine::sockets())?;
         let advertised = advertised(mux.local(), &config.public_addresses).into();
         let fingerprint = certificate
             .get_fingerprints(crypto.crypto())
@@ -117,7 +112,7 @@ impl Server {
             certificate: certificate.dtls_certificate.clone(),
             crypto: Arc::clone(&crypto),
         };
-        let engine = Engine::new(Arc::clone(&mux), workers, identity);
+        let engine = Engine::start(Arc::clone(&mux), identity, &alive)?;
         failed.disarm();
         let ground = Ground {
             mux,

@@ -1,5 +1,6 @@
 //! How well the paths to viewers carry, as the viewers report it.
 
+use std::ops::Add;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -25,6 +26,41 @@ pub struct Paths {
     pub round_trip: Option<Duration>,
 }
 
+/// What some viewers reported.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    reports: u32,
+    lost: f64,
+    round_trips: u32,
+    round_trip: Duration,
+}
+
+impl Tally {
+    /// With one more report.
+    #[must_use]
+    pub(super) fn with(self, report: Report) -> Self {
+        self + Self {
+            reports: 1,
+            lost: report.lost.into(),
+            round_trips: report.round_trip.is_some().into(),
+            round_trip: report.round_trip.unwrap_or_default(),
+        }
+    }
+}
+
+impl Add for Tally {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            reports: self.reports + other.reports,
+            lost: self.lost + other.lost,
+            round_trips: self.round_trips + other.round_trips,
+            round_trip: self.round_trip + other.round_trip,
+        }
+    }
+}
+
 /// Follows the reports of several viewers.
 #[derive(Debug)]
 pub(super) struct PathMeter {
@@ -35,10 +71,7 @@ pub(super) struct PathMeter {
 #[derive(Clone, Copy, Debug, Default)]
 struct Second {
     number: u64,
-    reports: u32,
-    lost: f64,
-    round_trips: u32,
-    round_trip: Duration,
+    tally: Tally,
 }
 
 impl Default for PathMeter {
@@ -48,22 +81,18 @@ impl Default for PathMeter {
 }
 
 impl PathMeter {
-    const fn new(now: Instant) -> Self {
-        let none = Second {
-            number: 0,
-            reports: 0,
-            lost: 0.0,
-            round_trips: 0,
-            round_trip: Duration::ZERO,
-        };
+    fn new(now: Instant) -> Self {
         Self {
             made: now,
-            seconds: Mutex::new([none; SECONDS]),
+            seconds: Mutex::default(),
         }
     }
 
-    /// Takes a viewer's report.
-    pub(super) fn report(&self, now: Instant, report: Report) {
+    /// Takes what was reported of late.
+    pub(super) fn report(&self, now: Instant, reported: Tally) {
+        if reported.reports == 0 {
+            return;
+        }
         let number = self.number(now);
         let mut seconds = self.seconds.lock();
         let place = usize::try_from(number).unwrap_or_default() % SECONDS;
@@ -74,12 +103,7 @@ impl PathMeter {
                 ..Second::default()
             };
         }
-        second.reports += 1;
-        second.lost += f64::from(report.lost);
-        if let Some(time) = report.round_trip {
-            second.round_trips += 1;
-            second.round_trip += time;
-        }
+        second.tally = second.tally + reported;
     }
 
     /// What was reported lately; `None` if nothing was.
@@ -89,13 +113,7 @@ impl PathMeter {
         let recent = seconds
             .iter()
             .filter(|second| second.number + SECONDS as u64 > number);
-        let sum = recent.fold(Second::default(), |sum, second| Second {
-            number: 0,
-            reports: sum.reports + second.reports,
-            lost: sum.lost + second.lost,
-            round_trips: sum.round_trips + second.round_trips,
-            round_trip: sum.round_trip + second.round_trip,
-        });
+        let sum = recent.fold(Tally::default(), |sum, second| sum + second.tally);
         (sum.reports > 0).then(|| Paths {
             lost: sum.lost / f64::from(sum.reports),
             round_trip: (sum.round_trips > 0).then(|| sum.round_trip / sum.round_trips),
@@ -113,11 +131,11 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn report(lost: f32, round_trip: u64) -> Report {
-        Report {
+    fn report(lost: f32, round_trip: u64) -> Tally {
+        Tally::default().with(Report {
             lost,
             round_trip: (round_trip > 0).then(|| Duration::from_millis(round_trip)),
-        }
+        })
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 
-use super::hall::{Inbound, Join};
-use super::halls::Halls;
+use super::halls::{Guest, Halls};
+use super::load::Share;
+use super::member::Join;
 use super::transport::Path;
+use super::worker::Order;
+use super::workers::Workers;
 use crate::media::stage::Stage;
 use crate::webrtc::mux::TcpStream;
 
@@ -19,12 +22,12 @@ use crate::webrtc::mux::TcpStream;
 pub(in crate::webrtc) struct Doorway(Arc<Place>);
 
 /// A viewer belongs to no worker until its first check has come: it is served where the kernel hands over
-/// what it sends (SO_REUSEPORT), so that nothing of it ever crosses threads.
+/// what it sends (SO_REUSEPORT), so that nothing of it crosses threads.
 struct Place {
-    viewer: u64,
-    halls: Weak<Halls>,
+    workers: Weak<Workers>,
     waiting: Mutex<Option<Waiting>>,
-    door: OnceLock<mpsc::Sender<Inbound>>,
+    /// The worker it belongs to, and who it is there.
+    home: OnceLock<(usize, Guest)>,
 }
 
 /// Somebody whose offer was answered, and who has not come yet.
@@ -35,12 +38,11 @@ pub(super) struct Waiting {
 
 impl Doorway {
     /// For a viewer who may [wait](Doorway::wait) to come.
-    pub(super) fn new(viewer: u64, halls: &Arc<Halls>) -> Self {
+    pub(super) fn new(workers: &Arc<Workers>) -> Self {
         Self(Arc::new(Place {
-            viewer,
-            halls: Arc::downgrade(halls),
+            workers: Arc::downgrade(workers),
             waiting: Mutex::default(),
-            door: OnceLock::new(),
+            home: OnceLock::new(),
         }))
     }
 
@@ -56,40 +58,61 @@ impl Doorway {
 
     /// Asks a viewer that has come to leave.
     pub(super) async fn close(&self) {
-        if let Some(door) = self.0.door.get() {
-            let _ = door.send(Inbound::Close(self.0.viewer)).await;
+        if let (Some(&(number, guest)), Some(workers)) =
+            (self.0.home.get(), self.0.workers.upgrade())
+            && let Some(worker) = workers.get(number)
+        {
+            let _ = worker.orders.send(Order::Close(guest)).await;
         }
     }
 
-    /// Takes what came to the socket of this number. Drops the datagram when the hall is too far behind,
-    /// as a socket's buffer would.
-    pub(in crate::webrtc) fn push(&self, datagram: &[u8], from: SocketAddr, socket: usize) {
-        if let Some(door) = self.0.door(Some(socket)) {
+    /// Takes what came to the socket of the worker that has these halls. What is for another worker is
+    /// dropped when that one is too far behind, as a socket's buffer would.
+    pub(super) fn push(&self, datagram: &[u8], from: SocketAddr, halls: &Rc<Halls>) {
+        let Some((number, guest)) = self.0.home(Some(halls)) else {
+            return;
+        };
+        let path = Path::Udp(from);
+        if number == halls.number {
+            halls.handle(guest, path, datagram);
+        } else if let Some(workers) = self.0.workers.upgrade() {
             let datagram = Bytes::copy_from_slice(datagram);
-            let inbound = Inbound::Datagram(self.0.viewer, Path::Udp(from), datagram);
-            let _ = door.try_send(inbound);
+            workers.order(number, Order::Datagram(guest, path, datagram));
         }
     }
 
-    /// Fails when the hall is too far behind.
+    /// Fails when the worker is too far behind.
     pub(in crate::webrtc) fn connect(&self, stream: TcpStream) -> io::Result<()> {
-        let door = self.0.door(None);
-        let door = door.ok_or_else(|| io::Error::other("the viewer has gone"))?;
-        door.try_send(Inbound::Connected(self.0.viewer, stream))
-            .map_err(|_| io::Error::other("too many connections at a time"))
+        let gone = || io::Error::other("the viewer has gone");
+        let (number, guest) = self.0.home(None).ok_or_else(gone)?;
+        let workers = self.0.workers.upgrade().ok_or_else(gone)?;
+        let taken = workers.order(number, Order::Connected(guest, stream));
+        let busy = || io::Error::other("too many connections at a time");
+        taken.then_some(()).ok_or_else(busy)
     }
 }
 
 impl Place {
-    /// The way into the viewer's hall, which is found when something comes for the first time.
-    fn door(&self, socket: Option<usize>) -> Option<&mpsc::Sender<Inbound>> {
-        if self.door.get().is_none() {
-            let mut waiting = self.waiting.lock();
-            if let Some(Waiting { join, stage }) = waiting.take() {
-                let door = self.halls.upgrade()?.enter(join, stage, socket)?;
-                let _ = self.door.set(door);
-            }
+    /// Where the viewer belongs, which is found when something comes for the first time: to the worker with
+    /// these halls, or anywhere else.
+    fn home(&self, here: Option<&Rc<Halls>>) -> Option<(usize, Guest)> {
+        if let Some(&home) = self.home.get() {
+            return Some(home);
         }
-        self.door.get()
+        // Held until the home is known: it may come to two sockets at a time.
+        let mut waiting = self.waiting.lock();
+        if let Some(Waiting { join, stage }) = waiting.take() {
+            let workers = self.workers.upgrade()?;
+            let number = workers.choose(here.map(|halls| halls.number))?;
+            let guest = Guest::of(&join, &stage);
+            let share = Share::new(&workers.get(number)?.load);
+            match here.filter(|halls| halls.number == number) {
+                Some(halls) => halls.enter(*join, stage, share),
+                None if workers.order(number, Order::Join(join, stage, share)) => {}
+                None => return None,
+            }
+            let _ = self.home.set((number, guest));
+        }
+        self.home.get().copied()
     }
 }

@@ -1,305 +1,280 @@
 //! The viewers of one room on one worker, and the task that serves them.
 //!
-//! It owns them: no lock is taken and no channel is crossed for a packet on its way out. Whoever is up to
-//! date is *live* and gets each burst as it comes; whoever comes late reads the feed at its own place, from
-//! the newest keyframe on and faster than it plays, until it has caught up.
+//! A hall never leaves its thread. No lock is taken and no channel is crossed for a packet, be it on its way
+//! out or in: what a viewer sends is taken where the socket is read. Whoever is up to date is *live* and gets
+//! each burst as it comes; whoever comes late reads the feed at its own place, from the newest keyframe on
+//! and faster than it plays, until it has caught up.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
-use tracing::Span;
 
 use super::MAX_CONNECTIONS;
 use super::batch::Batch;
+use super::connection::Connection;
 use super::load::{Load, Share};
-use super::member::{Member, Play};
+use super::member::{Behind, Join, Member, Play};
 use super::metrics::Metrics;
-use super::outlet::{self, Outlet};
+use super::outlet::Outlet;
 use super::starting::{Next, Starting};
 use super::transport::{Ended, Path};
-use super::viewer::{Event, Viewer};
-use crate::media::fanout::Subscription;
-use crate::media::formats::Formats;
-use crate::media::stage::{Stage, Tracks};
+use super::viewer::Event;
+use crate::media::stage::Stage;
 use crate::webrtc::burst::Burst;
 use crate::webrtc::feed::Feed;
-use crate::webrtc::mux::{Registration, TcpStream};
-use crate::webrtc::session::{End, Reporter};
+use crate::webrtc::mux::TcpStream;
+use crate::webrtc::paths::Tally;
+use crate::webrtc::session::End;
 
-/// Messages that may wait for a hall; datagrams beyond are dropped.
-pub(super) const INBOX: usize = 4_096;
 /// Viewers that are sent a burst in one go.
 const TURN: usize = 64;
 /// How often somebody who starts is sent more.
 const STEP: Duration = Duration::from_millis(5);
-/// How often the viewers' clocks are looked at otherwise.
+/// How often the viewers' clocks are looked at.
 const TICK: Duration = Duration::from_millis(100);
-
-/// What a hall is told.
-pub(in crate::webrtc) enum Inbound {
-    /// Somebody comes.
-    Join(Box<Join>, Share),
-    /// A datagram came for a viewer.
-    Datagram(u64, Path, Bytes),
-    /// A viewer opened a connection.
-    Connected(u64, TcpStream),
-    /// A connection is gone.
-    Disconnected(u64, Path),
-    /// A viewer is asked to leave.
-    Close(u64),
-}
-
-/// Somebody who comes.
-pub(in crate::webrtc) struct Join {
-    pub(super) id: u64,
-    pub(super) viewer: Viewer,
-    /// Tracks that the viewer would take but the room did not have when it came.
-    pub(super) missing: Tracks,
-    pub(super) reporter: Reporter,
-    pub(super) registration: Registration,
-    /// The session's, for the log.
-    pub(super) span: Span,
-}
 
 /// What a hall serves.
 pub(super) struct Hall {
-    inbox: mpsc::Receiver<Inbound>,
-    door: mpsc::WeakSender<Inbound>,
     stage: Arc<Stage>,
     feed: Arc<Feed>,
-    formats: watch::Receiver<Formats>,
-    bursts: Subscription<Burst>,
-    members: HashMap<u64, Box<Member>>,
+    /// In the order in which they came, and so to be gone through while some come and go.
+    members: RefCell<BTreeMap<u64, Box<Member>>>,
     /// Number of the newest burst that the live viewers were sent.
-    newest: Option<u64>,
-    /// Somebody came or starts since the last tick.
-    unsettled: bool,
-    batch: Batch,
+    newest: Cell<Option<u64>>,
+    /// Somebody starts.
+    starts: Notify,
+    /// What is sent again.
+    again: RefCell<Batch>,
+    /// What was reported since the last tick.
+    reported: Cell<Tally>,
     outlet: Outlet,
     load: Arc<Load>,
     made: Instant,
 }
 
 impl Hall {
-    pub(super) fn new(
-        (door, inbox): (mpsc::WeakSender<Inbound>, mpsc::Receiver<Inbound>),
-        stage: Arc<Stage>,
-        feed: Arc<Feed>,
-        outlet: Outlet,
-        load: Arc<Load>,
-    ) -> Self {
+    pub(super) fn new(stage: Arc<Stage>, feed: Arc<Feed>, outlet: Outlet, load: Arc<Load>) -> Self {
         Self {
-            inbox,
-            door,
-            formats: stage.formats(),
-            bursts: feed.subscribe(),
             stage,
             feed,
-            members: HashMap::new(),
-            newest: None,
-            unsettled: false,
-            batch: Batch::default(),
+            members: RefCell::default(),
+            newest: Cell::new(None),
+            starts: Notify::new(),
+            again: RefCell::default(),
+            reported: Cell::default(),
             outlet,
             load,
             made: Instant::now(),
         }
     }
 
-    /// Serves until nobody can come any more.
-    pub(super) async fn run(mut self) {
-        let mut tick = Instant::now();
-        loop {
-            tokio::select! {
-                inbound = self.inbox.recv() => match inbound {
-                    Some(inbound) => self.take(inbound).await,
-                    None => return,
-                },
-                delivery = self.bursts.next() => {
-                    let Some(delivery) = delivery else { return self.empty().await };
-                    if delivery.skipped > 0 {
-                        Metrics::add(&self.outlet.metrics.jumps, self.members.len() as u64);
+    /// Serves those who come, from now on and until they have left again.
+    pub(super) fn serve(self: Rc<Self>) -> impl Future<Output = ()> {
+        let (mut bursts, mut formats) = (self.feed.subscribe(), self.stage.formats());
+        async move {
+            let mut batch = Batch::default();
+            let (mut tick, mut step) = (Instant::now(), None);
+            while !self.members.borrow().is_empty() {
+                let due = step.map_or(tick, |step| tick.min(step));
+                tokio::select! {
+                    delivery = bursts.next() => {
+                        let Some(delivery) = delivery else { return self.empty() };
+                        if delivery.skipped > 0 {
+                            let members = self.members.borrow().len();
+                            Metrics::add(&self.outlet.metrics.jumps, members as u64);
+                        }
+                        self.fan_out(&delivery.unit, &mut batch).await;
                     }
-                    self.fan_out(&delivery.unit).await;
+                    changed = formats.changed() => match changed {
+                        Ok(()) => self.look_at_formats(),
+                        Err(_) => return self.empty(),
+                    },
+                    () = self.starts.notified() => step = Some(Instant::now()),
+                    () = sleep_until(due.into()) => {
+                        if due == tick {
+                            self.tick();
+                            tick = Instant::now() + TICK;
+                        } else {
+                            let more = self.step(&mut batch).await;
+                            step = more.then(|| Instant::now() + STEP);
+                        }
+                    }
                 }
-                changed = self.formats.changed() => match changed {
-                    Ok(()) => self.look_at_formats().await,
-                    Err(_) => return self.empty().await,
-                },
-                () = sleep_until(tick.into()) => {
-                    self.tick().await;
-                    tick = Instant::now() + TICK;
-                }
+                // Not with each packet: the workers share the counters.
+                self.outlet.metrics.sent(batch.take_appended());
             }
-            if std::mem::take(&mut self.unsettled) {
-                tick = tick.min(Instant::now() + STEP);
-            }
-            // Not with each packet: the workers share the counters.
-            self.outlet.metrics.sent(self.batch.take_appended());
         }
     }
 
-    async fn take(&mut self, inbound: Inbound) {
-        match inbound {
-            Inbound::Join(join, share) => self.join(*join, share).await,
-            Inbound::Datagram(id, path, datagram) => self.handle(id, path, &datagram).await,
-            Inbound::Connected(id, stream) => self.connect(id, stream),
-            Inbound::Disconnected(id, path) => {
-                if let Some(member) = self.members.get_mut(&id) {
-                    let gone = path.remote();
-                    member
-                        .connections
-                        .retain(|connection| connection.remote != gone);
-                    member.viewer.forget(path);
-                }
-            }
-            Inbound::Close(id) => self.leave(id, End::Closed).await,
-        }
-    }
-
-    async fn join(&mut self, join: Join, share: Share) {
+    /// Takes a viewer in.
+    pub(super) fn join(&self, join: Join, share: Share) {
         let id = join.id;
         let member = Member::new(join, share, &self.feed);
         // It may have changed since the offer was answered.
-        let outgrown = member.outgrown(&self.formats.borrow());
-        self.members.insert(id, Box::new(member));
-        self.unsettled = true;
+        let outgrown = member.outgrown(&self.stage.formats().borrow());
+        self.members.borrow_mut().insert(id, Box::new(member));
         if let Some(end) = outgrown {
-            self.leave(id, end).await;
+            self.leave(id, end);
         }
     }
 
+    /// Has a viewer leave who was asked to.
+    pub(super) fn close(&self, id: u64) {
+        self.leave(id, End::Closed);
+    }
+
     /// Frees what a viewer holds, with a goodbye.
-    async fn leave(&mut self, id: u64, end: End) {
-        let Some(mut member) = self.members.remove(&id) else {
+    fn leave(&self, id: u64, end: End) {
+        let Some(mut member) = self.members.borrow_mut().remove(&id) else {
             return;
         };
         member.viewer.close(Instant::now());
-        member.flush(&self.outlet).await;
+        member.flush(&self.outlet);
         if !matches!(member.play, Play::Connecting) {
             self.outlet.metrics.viewers.fetch_sub(1, Ordering::Relaxed);
         }
         member.reporter.ended(end);
     }
 
-    async fn empty(&mut self) {
-        let all: Vec<_> = self.members.keys().copied().collect();
+    fn empty(&self) {
+        let all: Vec<_> = self.members.borrow().keys().copied().collect();
         for id in all {
-            self.leave(id, End::Closed).await;
+            self.leave(id, End::Closed);
         }
     }
 
-    fn connect(&mut self, id: u64, stream: TcpStream) {
-        let Some(member) = self.members.get_mut(&id) else {
+    /// Gives a viewer its connection.
+    pub(super) fn connect(self: &Rc<Self>, id: u64, stream: TcpStream) {
+        let mut members = self.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else {
             return;
         };
+        let peer = stream.peer;
         if member.connections.len() >= MAX_CONNECTIONS {
-            tracing::debug!(peer = %stream.peer, "too many ICE-TCP connections of one viewer");
+            tracing::debug!(%peer, "too many ICE-TCP connections of one viewer");
             return;
         }
-        let path = Path::Tcp(stream.peer);
-        let (door, exit) = (self.door.clone(), self.door.clone());
-        let take = move |frame| {
-            let door = door.upgrade();
-            async move {
-                let Some(door) = door else { return false };
-                let inbound = Inbound::Datagram(id, path, frame);
-                door.send(inbound).await.is_ok()
+        let path = Path::Tcp(peer);
+        let (hall, left) = (Rc::downgrade(self), Rc::downgrade(self));
+        let take = move |frame: &[u8]| {
+            let hall = hall.upgrade();
+            hall.map(|hall| hall.handle(id, path, frame)).is_some()
+        };
+        let gone = move || {
+            if let Some(hall) = left.upgrade() {
+                hall.disconnect(id, path);
             }
         };
-        let gone = async move {
-            if let Some(door) = exit.upgrade() {
-                let _ = door.send(Inbound::Disconnected(id, path)).await;
-            }
-        };
-        member.connections.push(outlet::serve(stream, take, gone));
+        match Connection::open(stream, take, gone) {
+            Ok(connection) => member.connections.push(connection),
+            Err(error) => tracing::debug!(%error, %peer, "a viewer's ICE-TCP connection"),
+        }
     }
 
-    async fn handle(&mut self, id: u64, path: Path, datagram: &[u8]) {
-        let Some(member) = self.members.get_mut(&id) else {
+    fn disconnect(&self, id: u64, path: Path) {
+        if let Some(member) = self.members.borrow_mut().get_mut(&id) {
+            let remote = path.remote();
+            member
+                .connections
+                .retain(|connection| connection.remote != remote);
+            member.viewer.forget(path);
+        }
+    }
+
+    /// Takes a datagram that came for a viewer.
+    pub(super) fn handle(&self, id: u64, path: Path, datagram: &[u8]) {
+        let mut members = self.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else {
             return;
         };
-        let now = Instant::now();
         let metrics = &self.outlet.metrics;
-        let (mut connected, mut wants_keyframe, mut end) = (false, false, None);
+        let mut end = None;
+        let (mut connected, mut wants_keyframe) = (false, false);
         let take = |event| match event {
             Event::Connected => connected = true,
             Event::NeedsKeyframe => wants_keyframe = true,
-            Event::Reported(report) => {
-                metrics.paths.report(now, report);
-                self.feed.paths().report(now, report);
-            }
+            Event::Reported(report) => self.reported.set(self.reported.get().with(report)),
             Event::Hopeless => end = Some(End::Unfit),
             Event::Ended(why) => end = Some(self::end(why)),
         };
         let (span, viewer) = (&member.span, &mut member.viewer);
-        span.in_scope(|| viewer.handle(now, path, datagram, take));
+        span.in_scope(|| viewer.handle(Instant::now(), path, datagram, take));
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
             Metrics::add(&metrics.joined, 1);
-            member.play = Play::Starting(Starting::boxed(self.feed.subscribe()));
-            self.unsettled = true;
+            self.start(member);
             member.reporter.connected();
         }
         if wants_keyframe {
             Metrics::add(&metrics.keyframe_requests, 1);
             self.stage.request_keyframe();
         }
-        member.flush(&self.outlet).await;
+        member.flush(&self.outlet);
         if member.viewer.misses() {
-            self.batch.clear();
-            let count = {
-                let history = self.feed.history().read();
-                member.viewer.retransmit(&history, &mut self.batch)
-            };
-            Metrics::add(&metrics.retransmissions, count as u64);
-            member.send(&self.batch, &self.outlet).await;
+            self.retransmit(member);
         }
         if let Some(end) = end {
             if end == End::Unfit {
-                Metrics::add(&self.outlet.metrics.hopeless, 1);
+                Metrics::add(&metrics.hopeless, 1);
                 let peer = path.remote();
                 member.span.in_scope(|| {
                     tracing::info!(%peer, "a viewer's path does not carry the stream");
                 });
             }
-            self.leave(id, end).await;
-        } else if connected {
-            self.step(id, now).await;
+            drop(members);
+            self.leave(id, end);
+        }
+    }
+
+    fn start(&self, member: &mut Member) {
+        member.play = Play::Starting(Starting::boxed(self.feed.subscribe()));
+        self.starts.notify_one();
+    }
+
+    /// Has a viewer whose connection is behind go on at a keyframe to come, once it is through.
+    fn restart(&self, member: &mut Member) {
+        Metrics::add(&self.outlet.metrics.jumps, 1);
+        member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));
+        self.starts.notify_one();
+    }
+
+    fn retransmit(&self, member: &mut Member) {
+        let mut again = self.again.borrow_mut();
+        again.clear();
+        let count = {
+            let history = self.feed.history().read();
+            member.viewer.retransmit(&history, &mut again)
+        };
+        Metrics::add(&self.outlet.metrics.retransmissions, count as u64);
+        if let Ok(Some(to)) = member.address(&again) {
+            self.outlet.send_now(&again, to);
         }
     }
 
     /// Sends a burst to all who are live.
-    async fn fan_out(&mut self, burst: &Burst) {
-        self.newest = Some(burst.number);
-        let mut worn_out = Vec::new();
-        for (served, (&id, member)) in (1..).zip(&mut self.members) {
+    async fn fan_out(&self, burst: &Burst, batch: &mut Batch) {
+        self.newest.set(Some(burst.number));
+        let mut from = 0;
+        for served in 1.. {
+            let Some((id, to)) = self.write_next(from, burst, batch) else {
+                break;
+            };
+            from = id + 1;
+            if let Some(to) = to {
+                self.outlet.send(batch, to).await;
+            }
             if served % TURN == 0 {
                 // What arrives on this worker's socket is not kept waiting for all of them.
                 yield_now().await;
             }
-            if !matches!(member.play, Play::Live) || burst.number <= member.last {
-                continue;
-            }
-            member.last = burst.number;
-            self.batch.clear();
-            if member.viewer.write(burst, &mut self.batch).is_err() {
-                worn_out.push(id);
-            } else if !member.send(&self.batch, &self.outlet).await {
-                // A connection that is behind: nothing until it is through, then a keyframe.
-                Metrics::add(&self.outlet.metrics.jumps, 1);
-                member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));
-                self.unsettled = true;
-                self.stage.request_keyframe();
-            }
-        }
-        for id in worn_out {
-            self.leave(id, End::Lost).await;
         }
         // What was there before the hall says nothing about how it keeps up.
         if burst.made > self.made {
@@ -309,80 +284,147 @@ impl Hall {
         }
     }
 
+    /// Writes the burst for the first live viewer from this number on who was not sent it; answers who that is
+    /// and where it has to be sent to.
+    fn write_next(
+        &self,
+        from: u64,
+        burst: &Burst,
+        batch: &mut Batch,
+    ) -> Option<(u64, Option<SocketAddr>)> {
+        let mut members = self.members.borrow_mut();
+        let mut rest = members.range_mut(from..);
+        let is_due =
+            |member: &Member| matches!(member.play, Play::Live) && member.last < burst.number;
+        let (&id, member) = rest.find(|(_, member)| is_due(member))?;
+        member.last = burst.number;
+        batch.clear();
+        let written = member.viewer.write(burst, batch);
+        if written.is_err() {
+            drop(members);
+            self.leave(id, End::Lost);
+            return Some((id, None));
+        }
+        let to = member.address(batch).unwrap_or_else(|Behind| {
+            self.restart(member);
+            self.stage.request_keyframe();
+            None
+        });
+        Some((id, to))
+    }
+
     /// Lets time pass for all.
-    async fn tick(&mut self) {
+    fn tick(&self) {
         let now = Instant::now();
         let mut ended = Vec::new();
-        let mut starting = Vec::new();
         let at = self.stage.now();
-        for (&id, member) in &mut self.members {
+        for (&id, member) in self.members.borrow_mut().iter_mut() {
             if let Some(Event::Ended(why)) = member.viewer.handle_timeout(now) {
                 ended.push((id, end(why)));
                 continue;
             }
-            member.flush(&self.outlet).await;
+            member.flush(&self.outlet);
             if member.viewer.wants_keyframe(now) {
                 self.stage.request_keyframe();
             }
             if let Some(report) = member.viewer.report(now, at) {
-                member.send_one(&report, &self.outlet).await;
+                member.send_one(&report, &self.outlet);
             }
-            if matches!(member.play, Play::Starting(_)) {
-                starting.push(id);
-            }
-        }
-        self.unsettled = !starting.is_empty();
-        for id in starting {
-            self.step(id, now).await;
         }
         for (id, end) in ended {
-            self.leave(id, end).await;
+            self.leave(id, end);
         }
+        let reported = self.reported.take();
+        self.feed.paths().report(now, reported);
+        self.outlet.metrics.paths.report(now, reported);
+        let again = self.again.borrow_mut().take_appended();
+        self.outlet.metrics.sent(again);
     }
 
-    /// Brings a viewer that starts a step nearer to live.
-    async fn step(&mut self, id: u64, now: Instant) {
-        let Some(member) = self.members.get_mut(&id) else {
-            return;
+    /// Brings those who start a step nearer to live; says whether some still have to go on.
+    async fn step(&self, batch: &mut Batch) -> bool {
+        let now = Instant::now();
+        let starts = |member: &Member| matches!(member.play, Play::Starting(_));
+        let starting: Vec<_> = {
+            let members = self.members.borrow();
+            let starting = members.iter().filter(|(_, member)| starts(member));
+            starting.map(|(&id, _)| id).collect()
         };
-        let mut sent = 0;
-        while let Play::Starting(starting) = &mut member.play {
+        for &id in &starting {
+            let mut sent = 0;
+            while let Some(to) = self.write_step(id, now, &mut sent, batch) {
+                self.outlet.send(batch, to).await;
+            }
+        }
+        let members = self.members.borrow();
+        let mut left = starting.iter().filter_map(|id| members.get(id));
+        left.any(|member| starts(member))
+    }
+
+    /// Writes what a viewer that starts is sent next in this step, of which it was `sent` so many packets;
+    /// answers where that has to be sent to. `None` at the end of the step.
+    fn write_step(
+        &self,
+        id: u64,
+        now: Instant,
+        sent: &mut usize,
+        batch: &mut Batch,
+    ) -> Option<SocketAddr> {
+        let mut members = self.members.borrow_mut();
+        loop {
+            let member = members.get_mut(&id)?;
+            let Play::Starting(starting) = &mut member.play else {
+                return None;
+            };
             let backlog = |burst: &Burst| self.feed.packets_since(burst);
-            let (burst, packets) = match starting.next(now, sent, self.newest, backlog) {
+            let (burst, packets) = match starting.next(now, *sent, self.newest.get(), backlog) {
                 Next::Packets(burst, packets) => (burst, packets),
                 Next::Live => {
                     member.play = Play::Live;
-                    return;
+                    return None;
                 }
-                Next::NeedsKeyframe => return self.stage.request_keyframe(),
-                Next::Enough => return,
+                Next::NeedsKeyframe => {
+                    self.stage.request_keyframe();
+                    return None;
+                }
+                Next::Enough => return None,
             };
-            self.batch.clear();
-            sent += packets.len();
+            batch.clear();
+            *sent += packets.len();
             member.last = burst.number;
             let viewer = &mut member.viewer;
-            let written = viewer.write_part(&burst, packets.clone(), &mut self.batch);
+            let written = viewer.write_part(&burst, packets.clone(), batch);
             starting.wrote(burst, packets.end);
             if written.is_err() {
-                return self.leave(id, End::Lost).await;
+                drop(members);
+                self.leave(id, End::Lost);
+                return None;
             }
-            if !member.send(&self.batch, &self.outlet).await {
-                Metrics::add(&self.outlet.metrics.jumps, 1);
-                member.play = Play::Starting(Starting::boxed(self.feed.subscribe_to_next()));
-                return;
+            match member.address(batch) {
+                Ok(Some(to)) => return Some(to),
+                Ok(None) => {}
+                Err(Behind) => {
+                    self.restart(member);
+                    return None;
+                }
             }
         }
     }
 
     /// Ends the sessions that can no longer show what the room has become.
-    async fn look_at_formats(&mut self) {
-        let formats = self.formats.borrow_and_update().clone();
-        let members = self.members.iter();
-        let over: Vec<_> = members
-            .filter_map(|(&id, member)| Some((id, member.outgrown(&formats)?)))
-            .collect();
+    fn look_at_formats(&self) {
+        let formats = self.stage.formats();
+        let formats = formats.borrow();
+        let over: Vec<_> = {
+            let members = self.members.borrow();
+            let over = |member: &Member| member.outgrown(&formats);
+            let over = members
+                .iter()
+                .filter_map(|(&id, member)| Some((id, over(member)?)));
+            over.collect()
+        };
         for (id, end) in over {
-            self.leave(id, end).await;
+            self.leave(id, end);
         }
     }
 }

@@ -1,89 +1,108 @@
-//! All halls, and who is in charge of which.
+//! The halls of one worker, which never leave its thread.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
-use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::task::spawn_local;
 
-use super::hall::{Hall, INBOX, Inbound, Join};
-use super::load::Share;
+use super::hall::Hall;
+use super::load::{Load, Share};
+use super::member::Join;
 use super::outlet::Outlet;
-use super::worker::Worker;
+use super::transport::Path;
+use super::worker::Order;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feeds;
-use crate::webrtc::paths::Paths;
 
-/// A hall for each room and worker that has viewers.
+/// A viewer, and the hall that it is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guest {
+    /// The address of the stage, which is not used again while the hall holds it.
+    hall: usize,
+    id: u64,
+}
+
+impl Guest {
+    pub(super) fn of(join: &Join, stage: &Arc<Stage>) -> Self {
+        Self {
+            hall: Arc::as_ptr(stage) as usize,
+            id: join.id,
+        }
+    }
+}
+
+/// A hall for each room that has viewers on this worker.
 pub(super) struct Halls {
-    workers: Vec<Worker>,
-    pub(super) outlet: Outlet,
-    feeds: Feeds,
-    /// By the addresses of stage and worker; an address is not used again while a hall holds its stage.
-    doors: Mutex<HashMap<(usize, usize), mpsc::WeakSender<Inbound>>>,
+    /// The worker's.
+    pub(super) number: usize,
+    outlet: Outlet,
+    feeds: Arc<Feeds>,
+    load: Arc<Load>,
+    by_stage: RefCell<HashMap<usize, Rc<Hall>>>,
 }
 
 impl Halls {
-    pub(super) fn new(workers: Vec<Worker>, outlet: Outlet) -> Self {
+    pub(super) fn new(number: usize, outlet: Outlet, feeds: Arc<Feeds>, load: Arc<Load>) -> Self {
         Self {
-            workers,
+            number,
             outlet,
-            feeds: Feeds::default(),
-            doors: Mutex::default(),
+            feeds,
+            load,
+            by_stage: RefCell::default(),
         }
     }
 
-    /// Whether those who are there would suffer from more: nobody knows yet which worker will have them.
-    pub(super) fn are_late(&self, now: Instant) -> bool {
-        self.workers.iter().any(|worker| worker.load.is_late(now))
-    }
-
-    /// What the viewers of this room reported in the last seconds.
-    pub(super) fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
-        let feed = self.feeds.existing(stage)?;
-        feed.paths().recent(Instant::now())
-    }
-
-    /// Takes a viewer in who came to the socket of this number, or wherever there is least to do; `None`
-    /// when the hall has too much to take in.
-    pub(super) fn enter(
-        &self,
-        join: Box<Join>,
-        stage: Arc<Stage>,
-        socket: Option<usize>,
-    ) -> Option<mpsc::Sender<Inbound>> {
-        let own = socket.filter(|_| self.outlet.mux.sockets() == self.workers.len());
-        let least = || {
-            let workers = self.workers.iter().enumerate();
-            workers.min_by_key(|(_, worker)| worker.load.viewers())
-        };
-        let own = own.and_then(|number| Some((number, self.workers.get(number)?)));
-        let (number, worker) = own.or_else(least)?;
-        let share = Share::new(&worker.load);
-        let door = self.door(number, worker, stage);
-        door.try_send(Inbound::Join(join, share)).ok()?;
-        Some(door)
-    }
-
-    /// The way into the hall of this room on this worker.
-    fn door(&self, number: usize, worker: &Worker, stage: Arc<Stage>) -> mpsc::Sender<Inbound> {
-        let key = (Arc::as_ptr(&stage) as usize, number);
-        let mut doors = self.doors.lock();
-        if let Some(door) = doors.get(&key).and_then(mpsc::WeakSender::upgrade) {
-            return door;
+    /// Does what another thread wants.
+    pub(super) fn follow(self: &Rc<Self>, order: Order) {
+        match order {
+            Order::Join(join, stage, share) => self.enter(*join, stage, share),
+            Order::Datagram(guest, path, datagram) => self.handle(guest, path, &datagram),
+            Order::Connected(guest, stream) => {
+                if let Some(hall) = self.find(guest) {
+                    hall.connect(guest.id, stream);
+                }
+            }
+            Order::Close(guest) => {
+                if let Some(hall) = self.find(guest) {
+                    hall.close(guest.id);
+                }
+            }
         }
-        doors.retain(|_, door| door.strong_count() > 0);
-        let (door, inbox) = mpsc::channel(INBOX);
-        doors.insert(key, door.downgrade());
+    }
+
+    /// Takes a viewer in.
+    pub(super) fn enter(self: &Rc<Self>, join: Join, stage: Arc<Stage>, share: Share) {
+        let Guest { hall, .. } = Guest::of(&join, &stage);
+        let found = self.by_stage.borrow().get(&hall).map(Rc::clone);
+        let found = found.unwrap_or_else(|| self.open(hall, stage));
+        found.join(join, share);
+    }
+
+    /// Takes what a viewer sent.
+    pub(super) fn handle(&self, guest: Guest, path: Path, datagram: &[u8]) {
+        if let Some(hall) = self.find(guest) {
+            hall.handle(guest.id, path, datagram);
+        }
+    }
+
+    fn find(&self, guest: Guest) -> Option<Rc<Hall>> {
+        self.by_stage.borrow().get(&guest.hall).map(Rc::clone)
+    }
+
+    /// Opens a hall, which is there until it is empty.
+    fn open(self: &Rc<Self>, address: usize, stage: Arc<Stage>) -> Rc<Hall> {
         let feed = self.feeds.of(&stage);
-        let outlet = Outlet {
-            socket: number,
-            ..self.outlet.clone()
-        };
-        let load = Arc::clone(&worker.load);
-        let hall = Hall::new((door.downgrade(), inbox), stage, feed, outlet, load);
-        worker.runtime.spawn(hall.run());
-        door
+        let load = Arc::clone(&self.load);
+        let hall = Rc::new(Hall::new(stage, feed, self.outlet.clone(), load));
+        self.by_stage.borrow_mut().insert(address, Rc::clone(&hall));
+        let (halls, served) = (Rc::clone(self), Rc::clone(&hall));
+        let serving = served.serve();
+        spawn_local(async move {
+            serving.await;
+            halls.by_stage.borrow_mut().remove(&address);
+        });
+        hall
     }
 }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use tracing::Span;
 
 use super::batch::Batch;
-use super::hall::Join;
+use super::connection::Connection;
 use super::load::Share;
-use super::outlet::{Connection, Outlet};
+use super::outlet::Outlet;
 use super::starting::Starting;
 use super::transport::Path;
 use super::viewer::Viewer;
@@ -17,6 +17,18 @@ use crate::webrtc::feed::Feed;
 use crate::webrtc::mux::Registration;
 use crate::webrtc::seats::Seat;
 use crate::webrtc::session::{End, Reporter};
+
+/// Somebody who comes.
+pub(super) struct Join {
+    pub(super) id: u64,
+    pub(super) viewer: Viewer,
+    /// Tracks that the viewer would take but the room did not have when it came.
+    pub(super) missing: Tracks,
+    pub(super) reporter: Reporter,
+    pub(super) registration: Registration,
+    /// The session's, for the log.
+    pub(super) span: Span,
+}
 
 /// A viewer with its place in the feed and its ways out.
 pub(super) struct Member {
@@ -43,6 +55,10 @@ pub(super) enum Play {
     /// It is sent what is sent to all.
     Live,
 }
+
+/// A connection is too far behind to take more.
+#[derive(Debug)]
+pub(super) struct Behind;
 
 impl Member {
     pub(super) fn new(join: Join, share: Share, feed: &Feed) -> Self {
@@ -80,22 +96,22 @@ impl Member {
     }
 
     /// Sends what the viewer's transport has to say.
-    pub(super) async fn flush(&mut self, outlet: &Outlet) {
+    pub(super) fn flush(&mut self, outlet: &Outlet) {
         while let Some((path, datagram)) = self.viewer.poll_transmit() {
-            self.send_along(path, &datagram, outlet).await;
+            self.send_along(path, &datagram, outlet);
         }
     }
 
     /// Sends one datagram to where media goes.
-    pub(super) async fn send_one(&mut self, datagram: &[u8], outlet: &Outlet) {
+    pub(super) fn send_one(&self, datagram: &[u8], outlet: &Outlet) {
         if let Some(path) = self.viewer.path() {
-            self.send_along(path, datagram, outlet).await;
+            self.send_along(path, datagram, outlet);
         }
     }
 
-    async fn send_along(&mut self, path: Path, datagram: &[u8], outlet: &Outlet) {
+    fn send_along(&self, path: Path, datagram: &[u8], outlet: &Outlet) {
         match path {
-            Path::Udp(remote) => outlet.send_one(datagram, remote).await,
+            Path::Udp(remote) => outlet.send_one(datagram, remote),
             Path::Tcp(remote) => {
                 if let Some(connection) = self.connection(remote) {
                     connection.send_one(datagram);
@@ -104,21 +120,15 @@ impl Member {
         }
     }
 
-    /// Sends packets; `false` when the viewer is too far behind to take them.
-    pub(super) async fn send(&mut self, batch: &Batch, outlet: &Outlet) -> bool {
-        if batch.is_empty() {
-            return true;
-        }
-        match self.viewer.path() {
-            Some(Path::Udp(remote)) => {
-                outlet.send(batch, remote).await;
-                true
-            }
+    /// Sends packets if its way is a connection; else says where they have to be sent to, if anywhere.
+    pub(super) fn address(&self, batch: &Batch) -> Result<Option<SocketAddr>, Behind> {
+        match self.viewer.path().filter(|_| !batch.is_empty()) {
+            Some(Path::Udp(remote)) => Ok(Some(remote)),
             Some(Path::Tcp(remote)) => match self.connection(remote) {
-                Some(connection) => connection.send(batch),
-                None => true,
+                Some(connection) if !connection.send(batch) => Err(Behind),
+                _ => Ok(None),
             },
-            None => true,
+            None => Ok(None),
         }
     }
 

@@ -6,6 +6,7 @@
 //! owns the viewers and does for each burst and viewer what cannot be shared: copy, encrypt, send.
 
 mod batch;
+mod connection;
 mod doorway;
 mod dtls;
 mod hall;
@@ -30,28 +31,29 @@ mod tests;
 mod transport;
 mod viewer;
 mod worker;
+mod workers;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 pub(super) use self::doorway::Doorway;
 use self::doorway::Waiting;
 pub(super) use self::dtls::{Fingerprint, Identity};
-use self::hall::Join;
-use self::halls::Halls;
 pub(super) use self::ice::Credentials;
+use self::member::Join;
 pub use self::metrics::{Counts, Metrics};
-use self::outlet::Outlet;
 #[doc(hidden)]
 pub use self::probe::{Ear, Lane};
 use self::rtcp::NtpClock;
 use self::transport::{CONNECT, Transport};
 use self::viewer::Viewer;
 pub(super) use self::viewer::{AUDIO_SSRC, CNAME, RTX_SSRC, VIDEO_SSRC};
-pub(super) use self::worker::{Worker, start as start_workers};
+use self::workers::Workers;
 use super::codecs::ViewerCodecs;
 use super::mux::Mux;
 use super::paths::Paths;
@@ -75,36 +77,43 @@ pub(super) struct View {
 
 /// Serves all viewers.
 pub(super) struct Engine {
-    halls: Arc<Halls>,
+    workers: Arc<Workers>,
     identity: Identity,
     clock: NtpClock,
     next: AtomicU64,
 }
 
 impl Engine {
-    /// Serves viewers on these workers, each with the socket of its number.
-    pub(super) fn new(mux: Arc<Mux>, workers: Vec<Worker>, identity: Identity) -> Self {
-        let outlet = Outlet {
-            mux,
-            socket: 0,
-            metrics: Arc::default(),
-        };
-        Self {
-            halls: Arc::new(Halls::new(workers, outlet)),
+    /// Sockets that it wants on the port, to have one for each worker.
+    pub(super) fn sockets() -> usize {
+        Workers::count()
+    }
+
+    /// Reads the mux and serves viewers until soon after `alive` has ended.
+    ///
+    /// # Errors
+    /// When there are no threads.
+    pub(super) fn start(
+        mux: Arc<Mux>,
+        identity: Identity,
+        alive: &CancellationToken,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            workers: Arc::new(Workers::start(mux, alive)?),
             identity,
             clock: NtpClock::new(),
             next: AtomicU64::new(0),
-        }
+        })
     }
 
     /// What is counted.
     pub(super) fn metrics(&self) -> &Metrics {
-        &self.halls.outlet.metrics
+        &self.workers.metrics
     }
 
     /// What the viewers of this stage reported in the last seconds.
     pub(super) fn paths(&self, stage: &Arc<Stage>) -> Option<Paths> {
-        self.halls.paths(stage)
+        self.workers.paths(stage)
     }
 
     /// Serves a viewer as soon as it comes.
@@ -113,7 +122,7 @@ impl Engine {
     /// [`OfferError::Busy`] when those who are there would suffer.
     pub(super) fn join(&self, view: View, reporter: Reporter) -> Result<(), OfferError> {
         let now = Instant::now();
-        if self.halls.are_late(now) {
+        if self.workers.are_late(now) {
             return Err(OfferError::Busy);
         }
         let (ufrag, password) = (
@@ -123,8 +132,8 @@ impl Engine {
         let transport = Transport::new(view.credentials, &self.identity, view.client, now)
             .map_err(|error| internal(&error))?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let doorway = Doorway::new(id, &self.halls);
-        let mux = &self.halls.outlet.mux;
+        let doorway = Doorway::new(&self.workers);
+        let mux = &self.workers.mux;
         let registration = mux.register_viewer(&ufrag, &password, doorway.clone());
         let closed = reporter.close.clone();
         let join = Box::new(Join {

@@ -11,7 +11,6 @@ use rtc::dtls::crypto::Certificate;
 use rtc::shared::error::{Error, Result};
 use rtc::srtp::config::{Config, SessionKeys};
 use rtc::srtp::protection_profile::ProtectionProfile;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::batch::Batch;
@@ -55,7 +54,7 @@ impl Lane {
     pub async fn open(size: usize) -> io::Result<Self> {
         let crypto = rtc::crypto::default_provider().map_err(io::Error::other)?;
         let localhost = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
-        let (mux, tasks) = Mux::bind(localhost, Arc::clone(&crypto), &[Handle::current()])?;
+        let (mux, tasks) = Mux::bind(localhost, Arc::clone(&crypto), 1)?;
         Ok(Self {
             viewer: viewer(&crypto, Instant::now()).map_err(io::Error::other)?,
             picture: picture(0, size),

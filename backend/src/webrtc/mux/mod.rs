@@ -4,13 +4,14 @@
 //! what they send leaves through the shared port, and what arrives there is handed to the one it is for
 //! ([`routes`]).
 
+mod reader;
 mod routes;
 mod runtime;
 mod stun;
 mod tcp;
 mod udp;
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,27 +21,22 @@ use socket2::{Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use webrtc::runtime::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use webrtc::runtime::{Transmit, UdpSockRef, UdpSocketState};
 
-use self::routes::{Known, Routes, Shared};
+pub(super) use self::reader::Reader;
+use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
 pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
 use super::engine::Doorway;
 use crate::metrics::METRICS;
-use crate::tcp::{canonical, listen as listen_tcp, socket as open_socket};
+use crate::tcp::{listen as listen_tcp, socket as open_socket};
 
 /// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
 const SOCKET_BUFFER: usize = 8 << 20;
 /// Largest datagram that is looked at; more than any path's MTU that WebRTC uses.
 pub(super) const MAX_DATAGRAM: usize = 2_048;
-/// What is received in one piece: of datagrams that came from one address at once the kernel joins as many
-/// as this takes (`UDP_GRO`), and what does not fit is lost.
-const MAX_JOINED: usize = 65_536;
-/// Pieces that are received in one call. Each is prepared for, whether it is there or not.
-const BATCH: usize = 8;
 
 /// Number of a socket that is always there.
 const FIRST: usize = 0;
@@ -57,9 +53,7 @@ pub(super) struct Mux {
 
 /// One of the sockets on the shared UDP port.
 struct PortSocket {
-    /// Watched for what arrives alone: room for more appears with each packet that leaves the machine, and
-    /// would wake the worker each time.
-    socket: AsyncFd<Socket>,
+    socket: Arc<Socket>,
     state: UdpSocketState,
     /// Bytes sent since [`Mux::count`].
     sent: AtomicU64,
@@ -77,13 +71,6 @@ enum Port {
 }
 
 impl Port {
-    fn push(&self, datagram: &[u8], from: SocketAddr, socket: usize) {
-        match self {
-            Self::Connection { udp, .. } => udp.push(datagram, from),
-            Self::Viewer(doorway) => doorway.push(datagram, from, socket),
-        }
-    }
-
     fn connect(&self, stream: TcpStream) -> io::Result<()> {
         match self {
             Self::Connection { tcp, .. } => tcp
@@ -101,27 +88,24 @@ impl std::fmt::Debug for Mux {
 }
 
 impl Mux {
-    /// Binds both ports, with the same number. They are served as long as the tasks are kept.
+    /// Binds both ports, with the same number. The TCP port is served as long as the tasks are kept, and
+    /// each UDP socket by its [`Reader`].
     ///
-    /// Where the kernel can share a UDP port out among several sockets there is one for each of the
-    /// runtimes, which must not be empty, and it is read there: whatever comes from one address always
-    /// comes to the same one.
+    /// Where the kernel can share a UDP port out among several sockets there are `sockets` of them: whatever
+    /// comes from one address always comes to the same one. Elsewhere there is one.
     pub(super) fn bind(
         listen: SocketAddr,
         crypto: Arc<dyn RTCCryptoProvider>,
-        runtimes: &[Handle],
+        sockets: usize,
     ) -> io::Result<(Arc<Self>, JoinSet<()>)> {
         let (first, tcp) = bind_pair(listen)?;
         let local = tcp.local_addr()?;
         let mut bound = vec![first];
-        bound.extend(bind_beside(&bound[FIRST], runtimes.len())?);
-        let sockets = bound.into_iter().zip(runtimes).map(|(socket, runtime)| {
-            let _registered = runtime.enter();
-            let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-            let socket = watched(socket, Interest::READABLE)?;
+        bound.extend(bind_beside(&bound[FIRST], sockets)?);
+        let sockets = bound.into_iter().map(|socket| {
             Ok(PortSocket {
-                socket,
-                state,
+                state: UdpSocketState::new(UdpSockRef::from(&socket))?,
+                socket: Arc::new(socket),
                 sent: AtomicU64::new(0),
             })
         });
@@ -133,9 +117,6 @@ impl Mux {
             dropped: AtomicU64::new(0),
         });
         let mut tasks = JoinSet::new();
-        for (number, runtime) in (0..mux.sockets()).zip(runtimes) {
-            tasks.spawn_on(udp::receive(Arc::clone(&mux), number), runtime);
-        }
         tasks.spawn(tcp::accept(Arc::clone(&mux), tcp));
         Ok((mux, tasks))
     }
@@ -200,7 +181,9 @@ impl Mux {
 
     /// Waits until the socket takes more.
     pub(super) async fn writable(&self, socket: usize) -> io::Result<()> {
-        let socket = self.socket(socket).socket.get_ref().try_clone()?;
+        // Watched for this alone: room appears with each packet that leaves the machine, and whoever reads
+        // would be woken each time.
+        let socket = Arc::new(self.socket(socket).socket.try_clone()?);
         let socket = watched(socket, Interest::WRITABLE)?;
         socket.writable().await.map(drop)
     }
@@ -232,7 +215,7 @@ impl Mux {
             transmit.destination.set_ip(ip.to_ipv6_mapped().into());
         }
         let socket = self.socket(socket);
-        let descriptor = UdpSockRef::from(socket.socket.get_ref());
+        let descriptor = UdpSockRef::from(&*socket.socket);
         socket.state.try_send(descriptor, &transmit)?;
         let bytes = transmit.contents.len() as u64;
         socket.sent.fetch_add(bytes, Ordering::Relaxed);
@@ -247,48 +230,6 @@ impl Mux {
                 Ok(())
             }
             other => other,
-        }
-    }
-
-    /// Waits for datagrams and hands each to whom it is for.
-    async fn receive(
-        &self,
-        number: usize,
-        known: &mut Known<Port>,
-        buffers: &mut [[u8; MAX_JOINED]],
-    ) -> io::Result<()> {
-        let PortSocket { socket, state, .. } = self.socket(number);
-        let mut ready = socket.readable().await?;
-        let mut meta = [RecvMeta::default(); BATCH];
-        let received = ready.try_io(|socket| {
-            let mut slices: Vec<_> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            state.recv(UdpSockRef::from(socket.get_ref()), &mut slices, &mut meta)
-        });
-        let Ok(received) = received else {
-            return Ok(());
-        };
-        let count = received?;
-        if count < BATCH {
-            // That was all: what comes later is told anew.
-            ready.clear_ready();
-        }
-        for (buffer, meta) in buffers.iter().zip(&meta).take(count) {
-            let from = canonical(meta.addr);
-            for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.dispatch(known, datagram, from, number);
-            }
-        }
-        Ok(())
-    }
-
-    fn dispatch(&self, known: &mut Known<Port>, datagram: &[u8], from: SocketAddr, socket: usize) {
-        METRICS.webrtc.received.inc_by(datagram.len() as u64);
-        if datagram.len() > MAX_DATAGRAM {
-            tracing::debug!(%from, length = datagram.len(), "a datagram is too long");
-            return;
-        }
-        if let Some(port) = self.routes.route(known, datagram, from) {
-            port.push(datagram, from, socket);
         }
     }
 }
@@ -306,12 +247,12 @@ impl Drop for Registration {
     }
 }
 
-/// Has the runtime watch a socket, for nothing else than this.
+/// Has the runtime of this thread watch a socket, for nothing else than this.
 #[expect(
     deprecated,
     reason = "what replaces it is unsafe, because of types that lie about their file: a socket does not"
 )]
-fn watched(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
+fn watched(socket: Arc<Socket>, interest: Interest) -> io::Result<AsyncFd<Arc<Socket>>> {
     AsyncFd::with_interest(socket, interest)
 }
 

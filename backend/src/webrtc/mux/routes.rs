@@ -21,9 +21,10 @@ pub(super) struct Shared<P> {
     changes: AtomicU64,
 }
 
-/// What one reader knows of the routes, so that media needs no lock on its way.
+/// What one reader knows of the routes, so that nothing of those whom it knows needs a lock on its way.
 pub(super) struct Known<P> {
-    ports: HashMap<SocketAddr, Weak<P>>,
+    /// The peer that an address is: its user name fragment and its port.
+    peers: HashMap<SocketAddr, (String, Weak<P>)>,
     /// As of so many changes.
     changes: u64,
 }
@@ -31,7 +32,7 @@ pub(super) struct Known<P> {
 impl<P> Default for Known<P> {
     fn default() -> Self {
         Self {
-            ports: HashMap::new(),
+            peers: HashMap::new(),
             changes: 0,
         }
     }
@@ -53,8 +54,8 @@ impl<P> Shared<P> {
         seen
     }
 
-    /// As [`Routes::route`], without a lock where the reader knows the way. Checks always ask for it: they
-    /// may be somebody's who uses another's former address.
+    /// As [`Routes::route`], without a lock where the reader knows the way. It does not for a check that is
+    /// addressed to another than before: that may be somebody's who uses another's former address.
     pub(super) fn route(
         &self,
         known: &mut Known<P>,
@@ -63,15 +64,21 @@ impl<P> Shared<P> {
     ) -> Option<Arc<P>> {
         let changes = self.changes.load(Ordering::Acquire);
         if known.changes != changes {
-            known.ports.clear();
+            known.peers.clear();
             known.changes = changes;
         }
-        let port = known.ports.get(&from).and_then(Weak::upgrade);
-        if port.is_some() && stun::addressee(datagram).is_none() {
-            return port;
+        if let Some((ufrag, port)) = known.peers.get(&from)
+            && stun::addressee(datagram).is_none_or(|addressee| addressee == ufrag)
+            && let Some(port) = port.upgrade()
+        {
+            return Some(port);
         }
-        let port = self.with(|routes| routes.route(datagram, from).cloned())?;
-        known.ports.insert(from, Arc::downgrade(&port));
+        let (ufrag, port) = self.with(|routes| {
+            let port = routes.route(datagram, from).map(Arc::clone)?;
+            let ufrag = routes.addresses.get(&from)?;
+            Some((ufrag.clone(), port))
+        })?;
+        known.peers.insert(from, (ufrag, Arc::downgrade(&port)));
         Some(port)
     }
 }
@@ -264,6 +271,8 @@ mod tests {
         shared.route(&mut known, &check, address(1));
         let _held = shared.routes.lock();
         assert_eq!(media(&shared, &mut known, 1), Some("Ann"));
+        let again = shared.route(&mut known, &check, address(1));
+        assert_eq!(again.as_deref(), Some(&"Ann"), "nor do later checks");
     }
 
     #[test]
@@ -284,6 +293,6 @@ mod tests {
         shared.with(|routes| routes.remove("ann"));
         assert_eq!(Arc::strong_count(&port), 1);
         assert_eq!(media(&shared, &mut known, 1), None);
-        assert!(known.ports.is_empty());
+        assert!(known.peers.is_empty());
     }
 }
