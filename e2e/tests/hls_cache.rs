@@ -35,6 +35,7 @@ http {{
             proxy_cache live;
             proxy_cache_lock on;
             proxy_cache_lock_timeout 30s;
+            proxy_cache_use_stale updating;
         }}
     }}
 }}
@@ -97,14 +98,22 @@ async fn requests_of_a_thousand_viewers_reach_the_server_as_a_handful() -> Resul
     tokio::time::sleep(Duration::from_secs(1)).await;
     let log = fs::read_to_string(cache.directory.join("access.log"))?;
     let requests = log.lines().count();
-    let fetched = log.lines().filter(|line| !line.starts_with("HIT ")).count();
+    // What is being fetched again is answered with what it was a moment ago.
+    let is_cached = |line: &&str| line.starts_with("HIT ") || line.starts_with("UPDATING ");
+    let mut fetched: Vec<_> = log.lines().filter(|line| !is_cached(line)).collect();
+    fetched.sort_unstable();
     println!(
-        "{requests} requests for {} addresses, {fetched} of them reached the server",
-        asked.len()
+        "{requests} requests for {} addresses, {} of them reached the server",
+        asked.len(),
+        fetched.len()
     );
     ensure!(requests == VIEWERS * (2 * PARTS + 1));
     // Once for each address, and the first playlist again when it is a second old.
-    ensure!(fetched <= asked.len() + 30, "{fetched} reached the server");
+    ensure!(
+        fetched.len() <= asked.len() + 30,
+        "{} reached the server: {fetched:#?}",
+        fetched.len()
+    );
     push.stop().await?;
     cache.stop().await?;
     server.stop().await

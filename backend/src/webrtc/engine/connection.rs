@@ -191,3 +191,66 @@ async fn receive(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpStream as Client;
+
+    use tokio::net::TcpListener;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// A test that takes longer has failed.
+    const LONG: Duration = Duration::from_secs(5);
+
+    async fn pair() -> (Connection, Client) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        let (socket, peer) = listener.accept().await.unwrap();
+        let stream = TcpStream::new(socket, peer, Vec::new());
+        (Connection::open(stream, |_| true, || ()).unwrap(), client)
+    }
+
+    #[tokio::test]
+    async fn what_was_said_last_arrives_before_the_connection_ends() {
+        let told = async {
+            let (connection, mut client) = pair().await;
+            // More than the kernel takes while nobody reads.
+            let datagram = [7; 1_000];
+            let mut sent = 0;
+            while connection.out.backlog.borrow().len() < 2 {
+                connection.send_one(&datagram);
+                sent += 1;
+            }
+            connection.send_one(b"goodbye");
+            drop(connection);
+            let reader = tokio::task::spawn_blocking(move || {
+                let mut all = Vec::new();
+                client.read_to_end(&mut all).map(|_| all)
+            });
+            (sent, reader.await.unwrap().unwrap())
+        };
+        let (sent, all) = LocalSet::new().run_until(told).await;
+        assert_eq!(all.len(), sent * 1_002 + 9);
+        assert!(all.ends_with(b"\0\x07goodbye"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_behind() {
+        let behind = async {
+            let (connection, _client) = pair().await;
+            let is_taken = || {
+                let frames = Bytes::from_static(&[0; 60_000]);
+                connection.out.send(frames)
+            };
+            let taken = (0..1_000).take_while(|_| is_taken()).count();
+            (taken, connection.out.backlog.borrow().len())
+        };
+        let (taken, waiting) = LocalSet::new().run_until(behind).await;
+        assert!((BACKLOG..1_000).contains(&taken), "{taken}");
+        assert_eq!(waiting, BACKLOG);
+    }
+}

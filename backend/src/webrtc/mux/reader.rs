@@ -163,4 +163,38 @@ mod tests {
         }
         assert_eq!(lengths[1..], [vec![PACKET; 40], vec![7]].concat());
     }
+
+    #[tokio::test]
+    async fn while_much_is_waiting_others_have_their_turn() {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let crypto = rtc::crypto::default_provider().unwrap();
+        let (mux, _tasks) = Mux::bind(listen, crypto, 1).unwrap();
+        let inbox = Arc::<udp::Inbox>::default();
+        let port = Port::Connection {
+            udp: Arc::clone(&inbox),
+            tcp: tcp::backlog().0,
+        };
+        let _registration = mux.enter("ann", "secret", port);
+        let publisher = UdpSocket::bind(listen).unwrap();
+        let check = request("ann", "secret");
+        let all = 4 * BATCH;
+        for _ in 0..all {
+            publisher.send_to(&check, mux.local()).unwrap();
+        }
+        let mut turns = Vec::new();
+        let others = async {
+            while turns.iter().sum::<usize>() < all {
+                turns.push(std::iter::from_fn(|| inbox.pop()).count());
+                yield_now().await;
+            }
+        };
+        let reader = Reader::new(&mux, 0).unwrap();
+        tokio::select! {
+            biased;
+            () = reader.run(|_, _, _| ()) => {}
+            _ = timeout(Duration::from_secs(5), others) => {}
+        }
+        assert_eq!(turns.iter().sum::<usize>(), all);
+        assert!(turns.iter().all(|&turn| turn <= BATCH), "{turns:?}");
+    }
 }

@@ -80,13 +80,7 @@ async fn introduce(mux: &Mux, socket: TcpStream, peer: SocketAddr) -> io::Result
         .routes
         .with(|routes| routes.authenticate(message).cloned());
     let port = port.ok_or_else(|| io::Error::other("the first message is no valid check"))?;
-    let stream = Stream {
-        socket,
-        peer,
-        local: peer,
-        read: Mutex::new(read),
-    };
-    port.connect(stream)
+    port.connect(Stream::new(socket, peer, read))
 }
 
 /// The first framed message in `read`, if it is complete.
@@ -110,6 +104,17 @@ pub(in super::super) struct Stream {
     pub(in super::super) peer: SocketAddr,
     local: SocketAddr,
     pub(in super::super) read: Mutex<Vec<u8>>,
+}
+
+impl Stream {
+    pub(in super::super) const fn new(socket: TcpStream, peer: SocketAddr, read: Vec<u8>) -> Self {
+        Self {
+            socket,
+            peer,
+            local: peer,
+            read: Mutex::new(read),
+        }
+    }
 }
 
 type Pinned<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
