@@ -116,3 +116,69 @@ impl Place {
         self.home.get().copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::time::{Duration, Instant};
+
+    use rtc::crypto::default_provider;
+    use rtc::dtls::crypto::Certificate;
+    use rtc::stun::attributes::ATTR_ICE_CONTROLLING;
+    use tokio_util::sync::CancellationToken;
+
+    use super::super::dtls::{Fingerprint, Identity};
+    use super::super::probe::credentials;
+    use super::super::testing::{Client, GCM};
+    use super::super::{Engine, View};
+    use super::*;
+    use crate::media::stage::Tracks;
+    use crate::webrtc::codecs::ViewerCodecs;
+    use crate::webrtc::mux::Mux;
+    use crate::webrtc::session;
+
+    /// A test that takes longer has failed.
+    const LONG: Duration = Duration::from_secs(5);
+
+    #[tokio::test]
+    async fn a_viewer_is_heard_whichever_socket_its_checks_come_to() {
+        let listen = "127.0.0.1:0".parse::<SocketAddr>().unwrap();
+        let crypto = default_provider().unwrap();
+        let certificate =
+            || Certificate::generate_self_signed(vec!["x".into()], crypto.crypto()).unwrap();
+        let (mux, _tasks) = Mux::bind(listen, Arc::clone(&crypto), Engine::sockets()).unwrap();
+        let port = mux.local();
+        let alive = CancellationToken::new();
+        let _ends = alive.clone().drop_guard();
+        let identity = Identity {
+            certificate: certificate(),
+            crypto: Arc::clone(&crypto),
+        };
+        let engine = Engine::start(mux, identity, &alive).unwrap();
+        let (_session, reporter) = session::new(&alive);
+        let view = View {
+            stage: Arc::default(),
+            codecs: ViewerCodecs {
+                h264: None,
+                opus: None,
+            },
+            missing: Tracks {
+                video: false,
+                audio: false,
+            },
+            credentials: credentials(),
+            client: Fingerprint([0; 32]),
+        };
+        engine.join(view, reporter).unwrap();
+        let client = Client::new(Arc::clone(&crypto), certificate(), GCM, Instant::now());
+        let check = client.check("secret", &[ATTR_ICE_CONTROLLING]);
+        // The kernel shares them out among the sockets, and the viewer belongs to the first one's worker.
+        for _ in 0..12 {
+            let socket = UdpSocket::bind(listen).unwrap();
+            socket.set_read_timeout(Some(LONG)).unwrap();
+            socket.send_to(&check, port).unwrap();
+            let (_, from) = socket.recv_from(&mut [0; 200]).unwrap();
+            assert_eq!(from, port);
+        }
+    }
+}

@@ -137,7 +137,7 @@ impl Ear {
     }
 }
 
-fn credentials() -> Credentials {
+pub(super) fn credentials() -> Credentials {
     Credentials {
         ufrag: "ours".to_owned(),
         password: "secret".to_owned(),
