@@ -56,10 +56,9 @@ impl Doorway {
         self.0.waiting.lock().take()
     }
 
-    /// Asks a viewer that has come to leave.
-    pub(super) async fn close(&self) {
-        if let (Some(&(number, guest)), Some(workers)) =
-            (self.0.home.get(), self.0.workers.upgrade())
+    /// Asks a viewer that has come to one of these workers to leave.
+    pub(super) async fn close(&self, workers: &Workers) {
+        if let Some(&(number, guest)) = self.0.home.get()
             && let Some(worker) = workers.get(number)
         {
             let _ = worker.orders.send(Order::Close(guest)).await;
@@ -135,27 +134,25 @@ mod tests {
     use crate::media::stage::Tracks;
     use crate::webrtc::codecs::ViewerCodecs;
     use crate::webrtc::mux::Mux;
-    use crate::webrtc::session;
+    use crate::webrtc::session::{self, End, Session};
 
     /// A test that takes longer has failed.
     const LONG: Duration = Duration::from_secs(5);
 
-    #[tokio::test]
-    async fn a_viewer_is_heard_whichever_socket_its_checks_come_to() {
-        let listen = "127.0.0.1:0".parse::<SocketAddr>().unwrap();
+    /// An engine, its port, and somebody who may come with this check.
+    fn invite(alive: &CancellationToken) -> (Engine, SocketAddr, Session, Vec<u8>) {
         let crypto = default_provider().unwrap();
         let certificate =
             || Certificate::generate_self_signed(vec!["x".into()], crypto.crypto()).unwrap();
-        let (mux, _tasks) = Mux::bind(listen, Arc::clone(&crypto), Engine::sockets()).unwrap();
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let (mux, _) = Mux::bind(listen, Arc::clone(&crypto), Engine::sockets()).unwrap();
         let port = mux.local();
-        let alive = CancellationToken::new();
-        let _ends = alive.clone().drop_guard();
         let identity = Identity {
             certificate: certificate(),
             crypto: Arc::clone(&crypto),
         };
-        let engine = Engine::start(mux, identity, &alive).unwrap();
-        let (_session, reporter) = session::new(&alive);
+        let engine = Engine::start(mux, identity, alive).unwrap();
+        let (session, reporter) = session::new(alive);
         let view = View {
             stage: Arc::default(),
             codecs: ViewerCodecs {
@@ -172,13 +169,35 @@ mod tests {
         engine.join(view, reporter).unwrap();
         let client = Client::new(Arc::clone(&crypto), certificate(), GCM, Instant::now());
         let check = client.check("secret", &[ATTR_ICE_CONTROLLING]);
+        (engine, port, session, check)
+    }
+
+    /// Sends a check from an address of its own; answers from where the answer came.
+    fn ask(port: SocketAddr, check: &[u8]) -> io::Result<SocketAddr> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(LONG))?;
+        socket.send_to(check, port)?;
+        Ok(socket.recv_from(&mut [0; 200])?.1)
+    }
+
+    #[tokio::test]
+    async fn a_viewer_is_heard_whichever_socket_its_checks_come_to() {
+        let alive = CancellationToken::new();
+        let _ends = alive.clone().drop_guard();
+        let (_engine, port, _session, check) = invite(&alive);
         // The kernel shares them out among the sockets, and the viewer belongs to the first one's worker.
         for _ in 0..12 {
-            let socket = UdpSocket::bind(listen).unwrap();
-            socket.set_read_timeout(Some(LONG)).unwrap();
-            socket.send_to(&check, port).unwrap();
-            let (_, from) = socket.recv_from(&mut [0; 200]).unwrap();
-            assert_eq!(from, port);
+            assert_eq!(ask(port, &check).unwrap(), port);
         }
+    }
+
+    #[tokio::test]
+    async fn viewers_are_told_when_the_server_stops() {
+        let alive = CancellationToken::new();
+        let (engine, port, mut session, check) = invite(&alive);
+        ask(port, &check).unwrap();
+        alive.cancel();
+        drop(engine);
+        assert_eq!(session.ended().await, End::Closed);
     }
 }

@@ -146,6 +146,8 @@ impl Engine {
         });
         let stage = view.stage;
         doorway.wait(Waiting { join, stage });
+        // Held for those who are to be told that the server stops, when the engine is gone already.
+        let workers = Arc::clone(&self.workers);
         tokio::spawn(async move {
             let asked = timeout(CONNECT, closed.cancelled()).await.is_ok();
             if let Some(Waiting { join, .. }) = doorway.give_up() {
@@ -153,7 +155,7 @@ impl Engine {
                 return join.reporter.ended(end);
             }
             closed.cancelled().await;
-            doorway.close().await;
+            doorway.close(&workers).await;
         });
         Ok(())
     }
