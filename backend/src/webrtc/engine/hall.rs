@@ -286,10 +286,9 @@ impl Hall {
 
     /// Ends the sessions that can no longer show what the room has become.
     fn look_at_formats(&self) {
-        let formats = self.stage.formats();
-        let formats = formats.borrow();
         let over: Vec<_> = {
-            let members = self.members.borrow();
+            let (formats, members) = (self.stage.formats(), self.members.borrow());
+            let formats = formats.borrow();
             let over = |member: &Member| member.outgrown(&formats);
             let over = members
                 .iter()
