@@ -219,6 +219,7 @@ mod tests {
         let told = async {
             let (connection, mut client) = pair().await;
             // More than the kernel takes while nobody reads.
+            connection.out.writer.writable().await.unwrap();
             let datagram = [7; 1_000];
             let mut sent = 0;
             while connection.out.backlog.borrow().len() < 2 {

@@ -1,9 +1,9 @@
 //! The viewers of one room on one worker, and the task that serves them.
 //!
-//! A hall never leaves its thread. No lock is taken and no channel is crossed for a packet, be it on its way
-//! out or in: what a viewer sends is taken where the socket is read. Whoever is up to date is *live* and gets
-//! each burst as it comes; whoever comes late reads the feed at its own place, from the newest keyframe on
-//! and faster than it plays, until it has caught up.
+//! A hall never leaves its thread. No channel is crossed for a packet, be it on its way out or in: what a
+//! viewer sends is taken where the socket is read; and no lock is taken, but to read what can be sent again.
+//! Whoever is up to date is *live* and gets each burst as it comes; whoever comes late reads the feed at its
+//! own place, from the newest keyframe on and faster than it plays, until it has caught up.
 
 mod sending;
 

@@ -114,7 +114,7 @@ mod tests {
     use webrtc::runtime::{Transmit, UdpSocketState};
 
     use super::super::stun::tests::request;
-    use super::super::{tcp, udp};
+    use super::super::{Registration, tcp, udp};
     use super::*;
 
     const PACKET: usize = 1_200;
@@ -132,18 +132,24 @@ mod tests {
         state.try_send(UdpSockRef::from(socket), &transmit).unwrap();
     }
 
-    #[tokio::test]
-    async fn datagrams_that_the_kernel_has_joined_arrive_one_by_one() {
+    /// A port, and what arrives there for somebody who is registered.
+    fn port() -> (Arc<Mux>, Arc<udp::Inbox>, Registration) {
         let listen = "127.0.0.1:0".parse().unwrap();
         let crypto = rtc::crypto::default_provider().unwrap();
-        let (mux, _tasks) = Mux::bind(listen, crypto, 1).unwrap();
+        let (mux, _) = Mux::bind(listen, crypto, 1).unwrap();
         let inbox = Arc::<udp::Inbox>::default();
         let port = Port::Connection {
             udp: Arc::clone(&inbox),
             tcp: tcp::backlog().0,
         };
-        let _registration = mux.enter("ann", "secret", port);
-        let publisher = UdpSocket::bind(listen).unwrap();
+        let registration = mux.enter("ann", "secret", port);
+        (mux, inbox, registration)
+    }
+
+    #[tokio::test]
+    async fn datagrams_that_the_kernel_has_joined_arrive_one_by_one() {
+        let (mux, inbox, _registration) = port();
+        let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
         publisher
             .send_to(&request("ann", "secret"), mux.local())
             .unwrap();
@@ -166,16 +172,8 @@ mod tests {
 
     #[tokio::test]
     async fn while_much_is_waiting_others_have_their_turn() {
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let crypto = rtc::crypto::default_provider().unwrap();
-        let (mux, _tasks) = Mux::bind(listen, crypto, 1).unwrap();
-        let inbox = Arc::<udp::Inbox>::default();
-        let port = Port::Connection {
-            udp: Arc::clone(&inbox),
-            tcp: tcp::backlog().0,
-        };
-        let _registration = mux.enter("ann", "secret", port);
-        let publisher = UdpSocket::bind(listen).unwrap();
+        let (mux, inbox, _registration) = port();
+        let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
         let check = request("ann", "secret");
         let all = 4 * BATCH;
         for _ in 0..all {
