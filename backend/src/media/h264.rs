@@ -116,6 +116,9 @@ impl VideoFormat {
     /// # Errors
     /// [`InvalidSps`] when the SPS breaks the specification.
     pub fn after(known: Option<&Self>, came: &ParameterSets) -> Result<Option<Self>, InvalidSps> {
+        if *came == ParameterSets::default() {
+            return Ok(None);
+        }
         let mut pps = known.map(|known| known.pps.clone()).unwrap_or_default();
         for new in &came.pps {
             if let Some(old) = pps.iter_mut().find(|old| pps_id(old) == pps_id(new)) {

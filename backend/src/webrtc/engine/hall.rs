@@ -25,7 +25,7 @@ use super::member::{Join, Member, Play};
 use super::metrics::Metrics;
 use super::outlet::Outlet;
 use super::starting::Starting;
-use super::transport::{Ended, Path};
+use super::transport::{Ended, Path, is_dtls};
 use super::viewer::Event;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feed;
@@ -202,8 +202,10 @@ impl Hall {
             Event::Hopeless => end = Some(End::Unfit),
             Event::Ended(why) => end = Some(self::end(why)),
         };
-        let (span, viewer) = (&member.span, &mut member.viewer);
-        span.in_scope(|| viewer.handle(Instant::now(), path, datagram, take));
+        // Only of DTLS there may be something to log, and to enter a span takes as long as to read a report.
+        let span = is_dtls(datagram).then(|| member.span.enter());
+        member.viewer.handle(Instant::now(), path, datagram, take);
+        drop(span);
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
             Metrics::add(&metrics.joined, 1);

@@ -58,6 +58,11 @@ pub(super) enum Ended {
     Refused,
 }
 
+/// Whether a datagram is DTLS (RFC 7983 section 7).
+pub(super) const fn is_dtls(datagram: &[u8]) -> bool {
+    matches!(datagram, [20..=63, ..])
+}
+
 /// Bytes and time go in, bytes and events come out.
 pub(super) struct Transport {
     ice: IceLite,
@@ -99,7 +104,7 @@ impl Transport {
             }
             // Whoever has not passed a check is not listened to.
             _ if !self.valid.contains(&path) => None,
-            [20..=63, ..] => self.read_dtls(now, datagram),
+            _ if is_dtls(datagram) => self.read_dtls(now, datagram),
             // RFC 5761 section 4: RTCP has packet types 192 to 223. Viewers send no RTP.
             [128..=191, 192..=223, ..] => {
                 let opened = self.srtp.as_mut()?.open_rtcp(datagram)?;
@@ -127,13 +132,12 @@ impl Transport {
 
     /// When [`Transport::handle_timeout`] has to be called.
     pub(super) fn timeout(&self) -> Instant {
-        let deadline = match self.srtp {
-            Some(_) => self.heard + CONSENT,
-            None => self.made + CONNECT,
-        };
-        self.dtls
-            .timeout()
-            .map_or(deadline, |timer| timer.min(deadline))
+        if self.srtp.is_some() {
+            // After the handshake DTLS waits for nothing: what is lost of it then the client asks for.
+            return self.heard + CONSENT;
+        }
+        let (deadline, timer) = (self.made + CONNECT, self.dtls.timeout());
+        timer.map_or(deadline, |timer| timer.min(deadline))
     }
 
     /// Lets time pass.

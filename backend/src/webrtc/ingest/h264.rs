@@ -11,6 +11,8 @@ const MAX_KEPT: usize = 1 << 20;
 /// NAL unit types that RFC 6184 section 5.2 adds for RTP.
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
+/// Bytes of the length before each NAL unit of a picture.
+const LENGTH: usize = 4;
 /// NAL header bits that a fragment's indicator carries: F and NRI.
 const F_NRI: u8 = 0xe0;
 const FU_START: u8 = 0x80;
@@ -34,8 +36,8 @@ pub(super) struct Picture {
 #[derive(Debug, Default)]
 pub(super) struct Depacketizer {
     picture: Building,
-    /// NAL unit that is arriving in fragments; empty if none is.
-    fragment: BytesMut,
+    /// Where the NAL unit that is arriving in fragments begins in the picture, with its length.
+    fragment: Option<usize>,
     /// Something of the picture that is arriving was lost or made no sense.
     damaged: bool,
     timestamp: Option<u32>,
@@ -64,6 +66,20 @@ impl Building {
             }
         }
         Some(())
+    }
+
+    /// Takes in the NAL unit whose fragments are in the picture's data, behind room for its length from
+    /// `start` on; `None` when it makes no sense.
+    fn take_joined(&mut self, start: usize) -> Option<()> {
+        let (length, nal) = self.data.get_mut(start..)?.split_first_chunk_mut()?;
+        let kind = NalType::of(nal);
+        if kind.is_slice() {
+            *length = u32::try_from(nal.len()).ok()?.to_be_bytes();
+            self.idr |= kind == NalType::IDR;
+            return Some(());
+        }
+        let nal = self.data.split_off(start);
+        self.take(&nal[LENGTH..])
     }
 }
 
@@ -95,7 +111,7 @@ impl Depacketizer {
         if !marker {
             return if lost_before { Err(Damaged) } else { Ok(None) };
         }
-        let complete = !self.damaged && self.fragment.is_empty();
+        let complete = !self.damaged && self.fragment.is_none();
         let picture = self.finish(timestamp);
         match (complete, lost_before) {
             (true, false) => Ok((!picture.data.is_empty()).then_some(picture)),
@@ -113,10 +129,15 @@ impl Depacketizer {
     /// Takes in one payload (section 5.2); `None` when it makes no sense.
     fn take(&mut self, payload: &[u8]) -> Option<()> {
         let (&first, rest) = payload.split_first()?;
-        match first & 0x1f {
+        let kind = first & 0x1f;
+        if kind == FU_A {
+            return self.take_fragment(first, rest);
+        }
+        // Nothing comes between the fragments of a NAL unit (section 5.8): its end was lost.
+        self.give_up_fragment();
+        match kind {
             1..=23 => self.picture.take(payload),
             STAP_A => self.take_aggregate(rest),
-            FU_A => self.take_fragment(first, rest),
             _ => None,
         }
     }
@@ -135,28 +156,35 @@ impl Depacketizer {
     fn take_fragment(&mut self, indicator: u8, rest: &[u8]) -> Option<()> {
         let (&header, piece) = rest.split_first()?;
         if header & FU_START != 0 {
-            self.fragment.clear();
-            let nal_header = (indicator & F_NRI) | (header & 0x1f);
-            self.fragment.put_u8(nal_header);
+            self.give_up_fragment();
+            let data = &mut self.picture.data;
+            self.fragment = Some(data.len());
+            data.put_bytes(0, LENGTH);
+            data.put_u8((indicator & F_NRI) | (header & 0x1f));
         }
-        if self.fragment.is_empty() {
+        let start = self.fragment?;
+        if self.picture.data.len() + piece.len() > MAX_ACCESS_UNIT {
+            self.give_up_fragment();
             return None;
         }
-        if self.picture.data.len() + self.fragment.len() + piece.len() > MAX_ACCESS_UNIT {
-            self.fragment.clear();
-            return None;
-        }
-        self.fragment.put_slice(piece);
+        self.picture.data.put_slice(piece);
         if header & FU_END == 0 {
             return Some(());
         }
-        let taken = self.picture.take(&self.fragment);
-        self.fragment.clear();
-        taken
+        self.fragment = None;
+        self.picture.take_joined(start)
+    }
+
+    /// Of a NAL unit whose end does not come nothing is left.
+    fn give_up_fragment(&mut self) {
+        if let Some(start) = self.fragment.take() {
+            self.picture.data.truncate(start);
+            self.damaged = true;
+        }
     }
 
     fn has_begun(&self) -> bool {
-        self.damaged || !self.fragment.is_empty() || !self.picture.data.is_empty()
+        self.damaged || !self.picture.data.is_empty()
     }
 
     fn reset(&mut self) {
@@ -164,7 +192,7 @@ impl Depacketizer {
             data: emptied(std::mem::take(&mut self.picture.data)),
             ..Building::default()
         };
-        self.fragment = emptied(std::mem::take(&mut self.fragment));
+        self.fragment = None;
         self.damaged = false;
         self.timestamp = None;
     }
@@ -268,6 +296,28 @@ mod tests {
     }
 
     #[test]
+    fn parameter_sets_may_come_in_fragments_too() {
+        let mut depacketizer = Depacketizer::default();
+        for fragment in fragments(SPS, 1) {
+            depacketizer.push(5, false, &fragment).unwrap();
+        }
+        let picture = depacketizer.push(5, true, SLICE).unwrap().unwrap();
+        assert_eq!(picture.sets.sps.as_deref(), Some(SPS));
+        assert_eq!(slices(&picture), [SLICE]);
+    }
+
+    #[test]
+    fn fragments_without_their_end_are_no_picture() {
+        let mut depacketizer = Depacketizer::default();
+        let fragments = fragments(IDR, 2);
+        for next in [SLICE, &fragments[0][..]] {
+            depacketizer.push(5, false, &fragments[0]).unwrap();
+            assert_eq!(depacketizer.push(5, true, next), Err(Damaged));
+        }
+        assert!(depacketizer.push(6, true, SLICE).unwrap().is_some());
+    }
+
+    #[test]
     fn a_picture_with_a_hole_is_dropped_and_the_next_is_not() {
         let mut depacketizer = Depacketizer::default();
         let fragments = fragments(IDR, 2);
@@ -319,7 +369,6 @@ mod tests {
     #[test]
     fn buffers_are_used_again_unless_a_picture_was_uncommonly_large() {
         let mut depacketizer = Depacketizer::default();
-        let capacities = |d: &Depacketizer| (d.picture.data.capacity(), d.fragment.capacity());
         let mut push = |size: usize| {
             let nal = [&[0x41][..], &vec![1; size]].concat();
             let mut fragments = fragments(&nal, 60_000).into_iter().peekable();
@@ -327,12 +376,12 @@ mod tests {
                 let marker = fragments.peek().is_none();
                 depacketizer.push(5, marker, &fragment).unwrap();
             }
-            capacities(&depacketizer)
+            depacketizer.picture.data.capacity()
         };
-        let (data, fragment) = push(100_000);
-        assert!(data > 100_000 && fragment > 100_000);
-        assert_eq!(push(50_000), (data, fragment));
-        assert_eq!(push(2 << 20), (0, 0));
+        let large = push(100_000);
+        assert!(large > 100_000);
+        assert_eq!(push(50_000), large);
+        assert_eq!(push(2 << 20), 0);
     }
 
     #[test]
@@ -351,7 +400,7 @@ mod tests {
         depacketizer.push(5, false, &first).unwrap();
         for _ in 0..200 {
             depacketizer.push(5, false, &more).unwrap();
-            assert!(depacketizer.fragment.len() <= MAX_ACCESS_UNIT);
+            assert!(depacketizer.picture.data.len() <= MAX_ACCESS_UNIT);
         }
         assert_eq!(
             depacketizer.push(5, true, &[FU_A, FU_END | 5]),
