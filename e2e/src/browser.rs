@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -358,30 +358,40 @@ fn new_profile() -> Result<PathBuf> {
     Ok(profile)
 }
 
+/// How often a driver may start anew: the port that the kernel gave it for IPv6 may be taken for IPv4, and then
+/// it ends.
+const STARTS: usize = 4;
+
 /// Starts what drives a browser, on a port that it chooses and names after `said`.
 async fn start_driver(program: &OsStr, said: &str) -> Result<(Child, u16)> {
     let name = program.to_string_lossy();
-    let mut process = tokio::process::Command::new(program)
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("{name} cannot be run: `cargo xtask setup` installs it"))?;
-    let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
-    let port = async {
-        while let Some(line) = lines.next_line().await? {
-            if let Some((_, port)) = line.split_once(said) {
-                return Ok(port.trim_end_matches('.').parse()?);
+    let mut last = String::new();
+    for _ in 0..STARTS {
+        let mut process = tokio::process::Command::new(program)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("{name} cannot be run: `cargo xtask setup` installs it"))?;
+        let mut lines = BufReader::new(process.stdout.take().context("no output")?).lines();
+        let port = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some((_, port)) = line.split_once(said) {
+                    return anyhow::Ok(Some(port.trim_end_matches('.').parse()?));
+                }
+                last = line;
             }
+            Ok(None)
+        };
+        let port = timeout(LONG, port).await;
+        if let Some(port) = port.with_context(|| format!("{name} says no port"))?? {
+            // Whatever else it says is read, so that it never waits for a reader.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok((process, port));
         }
-        Err(anyhow!("{name} ended"))
-    };
-    let port = timeout(LONG, port)
-        .await
-        .with_context(|| format!("{name} says no port"))??;
-    // Whatever else it says is read, so that it never waits for a reader.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((process, port))
+        println!("{name} ended: {last}");
+    }
+    bail!("{name} ended {STARTS} times: {last}")
 }
