@@ -358,8 +358,8 @@ fn new_profile() -> Result<PathBuf> {
     Ok(profile)
 }
 
-/// How often a driver may start anew: the port that the kernel gave it for IPv6 may be taken for IPv4, and then
-/// it ends.
+/// How often a driver is started at most: the port that it was given may be somebody else's by another address,
+/// and then it ends.
 const STARTS: usize = 4;
 
 /// Starts what drives a browser, on a port that it chooses and names after `said`.

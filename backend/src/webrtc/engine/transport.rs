@@ -132,21 +132,20 @@ impl Transport {
 
     /// When [`Transport::handle_timeout`] has to be called.
     pub(super) fn timeout(&self) -> Instant {
-        if self.srtp.is_some() {
+        let deadline = self.deadline();
+        match self.srtp {
             // After the handshake DTLS waits for nothing: what is lost of it then the client asks for.
-            return self.heard + CONSENT;
+            Some(_) => deadline,
+            None => self
+                .dtls
+                .timeout()
+                .map_or(deadline, |timer| timer.min(deadline)),
         }
-        let (deadline, timer) = (self.made + CONNECT, self.dtls.timeout());
-        timer.map_or(deadline, |timer| timer.min(deadline))
     }
 
     /// Lets time pass.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Event> {
-        let (since, limit) = match self.srtp {
-            Some(_) => (self.heard, CONSENT),
-            None => (self.made, CONNECT),
-        };
-        if now.saturating_duration_since(since) >= limit {
+        if now >= self.deadline() {
             return Some(Event::Ended(Ended::Silent));
         }
         self.dtls.handle_timeout(now);
@@ -172,6 +171,14 @@ impl Transport {
     pub(super) fn connect(&mut self, now: Instant, srtp: Box<Srtp>) {
         self.heard = now;
         self.srtp = Some(srtp);
+    }
+
+    /// Until when the client has to be heard, or to be connected.
+    fn deadline(&self) -> Instant {
+        match self.srtp {
+            Some(_) => self.heard + CONSENT,
+            None => self.made + CONNECT,
+        }
     }
 
     fn check(&mut self, now: Instant, path: Path, datagram: &[u8]) {
