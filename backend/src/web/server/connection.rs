@@ -27,8 +27,11 @@ use crate::tls::{ACME_TLS_1, H2};
 
 /// Time for the first byte and for the TLS handshake, each.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Time for the first byte, and for the head of a request.
-pub(super) const HEAD: Duration = Duration::from_secs(30);
+/// Time for the first byte.
+const FIRST_BYTE: Duration = Duration::from_secs(30);
+/// Time for the next request, until its head is whole. Proxies keep a connection for a minute to use it again
+/// (nginx's `keepalive_timeout`): one that ends before that may take a request with it.
+const NEXT_REQUEST: Duration = Duration::from_secs(75);
 /// After so long without a byte either way a connection is over. What lives longer moves more often: a
 /// WebSocket's pings come every 25 s.
 const IDLE: Duration = Duration::from_secs(90);
@@ -60,7 +63,7 @@ impl Connection {
 
     async fn serve_plain(self, stream: TcpStream, place: Place) -> Outcome {
         // The time of a head is measured from its first byte on.
-        match timeout(HEAD, stream.peek(&mut [0])).await?? {
+        match timeout(FIRST_BYTE, stream.peek(&mut [0])).await?? {
             0 => Ok(()),
             _ => self.serve_http(held(stream, place), false).await,
         }
@@ -119,7 +122,7 @@ fn builder(http2: bool) -> auto::Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(NEXT_REQUEST)
         .max_buf_size(HEAD_BYTES);
     builder
         .http2()

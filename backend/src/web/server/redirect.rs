@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,7 +13,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use super::connection::{HEAD, Held, Outcome};
+use super::connection::{Held, Outcome};
+
+/// Time for the head of the request.
+const HEAD: Duration = Duration::from_secs(30);
 
 /// Answers one request.
 pub(super) async fn serve(stream: Held) -> Outcome {
