@@ -87,6 +87,14 @@ impl Browser {
         Ok(())
     }
 
+    /// Keeps requests to these addresses from the network, and no others (Chromium).
+    pub async fn block_requests(&self, patterns: &[&str]) -> Result<()> {
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.setBlockedURLs", json!({ "urls": patterns }))
+            .await?;
+        Ok(())
+    }
+
     /// From the next page on this tab reaches the server's media by TCP alone.
     pub async fn block_udp(&self) -> Result<()> {
         self.before_load(include_str!("no_udp.js")).await

@@ -44,3 +44,22 @@ async fn whoever_opens_the_hosts_link_runs_the_broadcast_too() -> Result<()> {
     host.state("studio", "ended", LONG).await?;
     server.stop().await
 }
+
+#[tokio::test]
+async fn a_link_that_the_network_kept_from_the_server_is_tried_again() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, phone) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    studio.go_live("Bad reception").await?;
+    let link = studio.host_link().await?;
+
+    phone.block_requests(&["*/host-link/redeem"]).await?;
+    phone.open(&link).await?;
+    phone.state("studio", "error", SOON).await?;
+    let second = StudioPage::here(&phone);
+    second.says("error", "try again").await?;
+    phone.block_requests(&[]).await?;
+    phone.click("try-again").await?;
+    second.is_live().await?;
+    server.stop().await
+}

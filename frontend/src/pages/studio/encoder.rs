@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::room::RoomKey;
 
-use super::Desk;
+use super::desk::Desk;
 use super::setup::{TitleField, TokenField};
 use crate::browser;
 use crate::clock;

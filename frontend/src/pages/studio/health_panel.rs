@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::health::{Advice, Health, Verdict};
 
-use super::Desk;
+use super::desk::Desk;
 use crate::components::copy_field::CopyField;
 use crate::components::stat::Figure;
 use crate::logic::health;

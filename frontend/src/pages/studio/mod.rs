@@ -1,5 +1,6 @@
 //! Going live.
 
+mod desk;
 // `#[component]` makes a public type of a component's properties, whoever may see the component.
 #[allow(unreachable_pub)]
 mod encoder;
@@ -14,66 +15,23 @@ mod setup;
 #[allow(unreachable_pub)]
 mod summary;
 
-use leptos::html::Video;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use leptos_meta::Title;
-use leptos_router::NavigateOptions;
 use leptos_router::components::A;
-use leptos_router::hooks::{use_navigate, use_params_map};
-use shared::room::{Ingest, Room, RoomKey, RoomState};
 
-use crate::api::{self, ApiError};
-use crate::browser;
-use crate::capture::{Choice, Kind, Sources};
 use crate::components::banner::ErrorNote;
 use crate::components::chat_panel::ChatPanel;
 use crate::components::message::Message;
 use crate::components::site_header::SiteHeader;
 use crate::logic::publisher::Phase;
-use crate::logic::quality::Quality;
-use crate::logic::studio::{self, Program, Way};
-use crate::realtime::RoomFeed;
-use crate::storage;
+use crate::logic::studio::{Program, Way};
 use crate::wake_lock;
-use crate::webrtc::{Broadcast, HostedRoom};
 
+use desk::{Desk, Visit};
 use encoder::{Relay, Waiting};
 use on_air::{Controls, OnAir, Preview};
 use setup::Setup;
 use summary::Summary;
-
-/// What the address asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Visit {
-    /// Finding out.
-    Loading,
-    /// This browser may broadcast.
-    Host,
-    /// The room is another browser's.
-    Guest(RoomKey),
-    /// The link that should make this browser a host does not do so any more; a sentence.
-    Stale(RoomKey, String),
-    /// The room is over, or there is none.
-    Over,
-    /// The server could not say; a sentence.
-    Unknown(String),
-}
-
-/// Everything of one studio; each part of the page takes what it needs.
-#[derive(Clone, Copy)]
-struct Desk {
-    sources: Sources,
-    broadcast: Broadcast,
-    feed: RoomFeed,
-    video: NodeRef<Video>,
-    visit: RwSignal<Visit>,
-    /// The room as it was last, for the summary.
-    last: RwSignal<Option<Room>>,
-    title: RwSignal<String>,
-    way: RwSignal<Way>,
-    program: Memo<Program>,
-}
 
 /// Where the picture of the studio comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,34 +44,16 @@ enum Picture {
 /// `/live` and `/live/{key}`.
 #[component]
 pub fn Studio() -> impl IntoView {
-    let sources = Sources::new();
-    let (broadcast, feed) = (Broadcast::new(sources), RoomFeed::new());
-    let way = RwSignal::new(Way::default());
-    let program = Memo::new(move |_| {
-        let has_room = broadcast.room().is_some();
-        studio::program(&broadcast.phase(), has_room, feed.state(), way.get())
-    });
-    let desk = Desk {
-        sources,
+    let desk = Desk::open();
+    let Desk {
         broadcast,
-        feed,
         way,
         program,
-        video: NodeRef::new(),
-        visit: RwSignal::new(Visit::Loading),
-        last: RwSignal::new(None),
-        title: RwSignal::new(storage::get(storage::TITLE).unwrap_or_default()),
-    };
-    desk.follow_the_address();
-    desk.follow_the_room();
-    desk.follow_the_notices();
-    desk.follow_the_screen();
-    desk.show_the_preview();
-
-    let phase = desk.broadcast;
+        ..
+    } = desk;
     wake_lock::keep_screen_on(Signal::derive(move || broadcast.phase().is_on_air()));
     let is_waiting = Memo::new(move |_| way.get() == Way::Encoder && broadcast.room().is_some());
-    let state = move || match (desk.visit.get(), phase.phase()) {
+    let state = move || match (desk.visit.get(), broadcast.phase()) {
         (Visit::Over, _) | (_, Phase::Ended(_)) => "ended",
         (Visit::Guest(_) | Visit::Stale(..) | Visit::Unknown(_), _) | (_, Phase::Failed(_)) => {
             "error"
@@ -128,7 +68,7 @@ pub fn Studio() -> impl IntoView {
         (_, Phase::Reconnecting { .. }) => "reconnecting",
     };
     let may_leave = move |()| {
-        !phase.is_on_air()
+        !broadcast.is_on_air()
             || window()
                 .confirm_with_message(
                     "You are live. Leave anyway? The broadcast ends unless you come back within \
@@ -136,7 +76,7 @@ pub fn Studio() -> impl IntoView {
                 )
                 .unwrap_or(true)
     };
-    let is_ended = Memo::new(move |_| matches!(phase.phase(), Phase::Ended(_)));
+    let is_ended = Memo::new(move |_| matches!(broadcast.phase(), Phase::Ended(_)));
     let on_air = Memo::new(move |_| program.get() != Program::Nobody);
     let picture = Memo::new(move |_| match (program.get(), way.get()) {
         (Program::Encoder | Program::EncoderLost, _) => Picture::Relay,
@@ -253,7 +193,8 @@ pub fn Studio() -> impl IntoView {
                                 <button
                                     type="button"
                                     class="button"
-                                    on:click=move |_| desk.visit(desk.address_key())
+                                    data-test="try-again"
+                                    on:click=move |_| desk.try_again()
                                 >
                                     "Try again"
                                 </button>
@@ -264,248 +205,5 @@ pub fn Studio() -> impl IntoView {
                 }
             }}
         </div>
-    }
-}
-
-impl Desk {
-    /// The key in the address, if there is one that could be a room's.
-    fn address_key(self) -> Option<Result<RoomKey, ()>> {
-        let key = use_params_map().with_untracked(|params| params.get("key"))?;
-        Some(key.parse().map_err(|_| ()))
-    }
-
-    /// Does what the address asks for, and again when it changes; starting a broadcast puts the new
-    /// room's key there.
-    fn follow_the_address(self) {
-        let params = use_params_map();
-        let navigate = use_navigate();
-        Effect::new(move |_| {
-            let key = params
-                .read()
-                .get("key")
-                .map(|key| key.parse::<RoomKey>().map_err(|_| ()));
-            let room = self.broadcast.room_untracked().map(|room| room.key);
-            let is_here = matches!((&key, &room), (Some(Ok(key)), Some(room)) if key == room);
-            if !is_here {
-                self.visit(key);
-            }
-        });
-        Effect::new(move |_| {
-            let Some(room) = self.broadcast.room() else {
-                return;
-            };
-            self.feed
-                .join(room.key.clone(), Some(room.secrets.host_token.clone()));
-            let options = NavigateOptions {
-                replace: true,
-                scroll: false,
-                ..Default::default()
-            };
-            navigate(&format!("/live/{}", room.key), options);
-        });
-    }
-
-    fn visit(self, key: Option<Result<RoomKey, ()>>) {
-        self.feed.leave();
-        self.last.set(None);
-        self.broadcast.reset();
-        self.way.set(Way::Camera);
-        match key {
-            None => {
-                self.visit.set(Visit::Host);
-                spawn_local(async move {
-                    self.open_sources().await;
-                });
-            }
-            Some(Err(())) => self.visit.set(Visit::Over),
-            Some(Ok(key)) => {
-                self.visit.set(Visit::Loading);
-                spawn_local(async move {
-                    let visit = self.return_to(key).await;
-                    self.visit.try_set(visit);
-                });
-            }
-        }
-    }
-
-    /// Back in a room: after a reload, or by its address.
-    async fn return_to(self, key: RoomKey) -> Visit {
-        let known = storage::host_secrets(&key);
-        let link = browser::take_fragment("host").filter(|_| known.is_none());
-        let is_new_here = link.is_some();
-        let secrets = match (known, link) {
-            (Some(secrets), _) => secrets,
-            (None, None) => return Visit::Guest(key),
-            (None, Some(secret)) => match api::redeem_host_link(&key, secret).await {
-                Ok(device) => {
-                    let secrets = storage::HostSecrets::of_device(&device);
-                    storage::set_host_secrets(&key, &secrets);
-                    secrets
-                }
-                Err(ApiError::Refused {
-                    status: 410,
-                    detail,
-                    ..
-                }) => return Visit::Stale(key, detail),
-                Err(error) => return Visit::Unknown(error.to_string()),
-            },
-        };
-        let room = match api::room(&key).await {
-            Ok(room) => room,
-            Err(ApiError::Refused {
-                status: 404 | 410, ..
-            }) => {
-                storage::forget_room(&key);
-                return Visit::Over;
-            }
-            Err(error) => return Visit::Unknown(error.to_string()),
-        };
-        if room.state == RoomState::Ended {
-            storage::forget_room(&key);
-            return Visit::Over;
-        }
-        let goes_on = matches!(room.state, RoomState::Live | RoomState::Reconnecting);
-        self.title.try_set(room.title);
-        if self.visit.is_disposed() {
-            return Visit::Loading;
-        }
-        // Another device that broadcasts goes on doing so: here is its picture, not our camera's.
-        let uses_encoder = room.ingest == Some(Ingest::Rtmp)
-            || storage::uses_encoder(&key)
-            || (is_new_here && goes_on);
-        self.broadcast.set_room(HostedRoom { key, secrets });
-        self.visit.set(Visit::Host);
-        if uses_encoder {
-            self.use_encoder();
-            return Visit::Host;
-        }
-        if self.open_sources().await && goes_on {
-            self.broadcast.resume();
-        }
-        Visit::Host
-    }
-
-    async fn open_sources(self) -> bool {
-        // Running already when a new broadcast follows an old one.
-        self.sources.stream_untracked().is_some() || self.sources.open().await
-    }
-
-    fn follow_the_room(self) {
-        Effect::new(move |_| {
-            let Some(room) = self.feed.room.get() else {
-                return;
-            };
-            let was_live = self
-                .last
-                .with_untracked(|room| room.as_ref().map(|room| room.state))
-                == Some(RoomState::Live);
-            if room.state == RoomState::Live && !was_live {
-                self.feed.notice.set(None);
-            }
-            self.broadcast.room_is(room.state, room.ingest);
-            let is_idle =
-                untrack(|| matches!(self.broadcast.phase(), Phase::Setup | Phase::TakenOver));
-            if is_idle && room.ingest == Some(Ingest::Rtmp) {
-                self.use_encoder();
-            }
-            // An ended room has nobody in it: the figures before that are the broadcast's.
-            self.last.set(Some(room));
-        });
-    }
-
-    /// A broadcast that was cut off is not resumed by itself: the same would happen again.
-    fn follow_the_notices(self) {
-        Effect::new(move |_| {
-            if let Some(sentence) = self.feed.notice.get() {
-                self.broadcast.cut_off(sentence);
-            }
-        });
-    }
-
-    fn show_the_preview(self) {
-        Effect::new(move |_| {
-            let stream = self.sources.stream();
-            if let Some(video) = self.video.get() {
-                video.set_src_object(stream.as_ref());
-            }
-        });
-    }
-
-    /// Back to the camera when the person stops sharing the screen by the browser's own button.
-    fn follow_the_screen(self) {
-        Effect::new(move |_| {
-            if self.sources.screen_ended.get() {
-                self.sources.screen_ended.set(false);
-                self.switch_device(Kind::Camera, Sources::remembered(Kind::Camera));
-            }
-        });
-    }
-
-    fn switch_device(self, kind: Kind, choice: Choice) {
-        spawn_local(self.broadcast.switch_device(kind, choice));
-    }
-
-    fn set_quality(self, quality: Quality) {
-        spawn_local(self.broadcast.set_quality(quality));
-    }
-
-    fn choose_way(self, way: Way) {
-        match way {
-            Way::Camera => {
-                self.way.set(way);
-                self.remember_way();
-                spawn_local(async move {
-                    self.open_sources().await;
-                });
-            }
-            Way::Encoder => self.use_encoder(),
-        }
-    }
-
-    /// Leaves camera and microphone to streaming software: some systems give them to one program alone.
-    fn use_encoder(self) {
-        self.way.try_set(Way::Encoder);
-        self.sources.close();
-        self.remember_way();
-    }
-
-    fn remember_way(self) {
-        if let (Some(room), Some(way)) = (
-            self.broadcast.room_untracked(),
-            self.way.try_get_untracked(),
-        ) {
-            storage::set_uses_encoder(&room.key, way == Way::Encoder);
-        }
-    }
-
-    /// Broadcasts from here again, in place of the software.
-    fn take_back(self) {
-        spawn_local(async move {
-            if self.open_sources().await {
-                self.way.try_set(Way::Camera);
-                self.start();
-            }
-        });
-    }
-
-    fn start(self) {
-        self.remember_way();
-        let title = self.remember_title();
-        self.broadcast.start(title);
-    }
-
-    /// The title as it was typed, or one for a broadcast that was given none.
-    fn remember_title(self) -> String {
-        let title = self.title.get_untracked();
-        let title = title.trim();
-        storage::set(storage::TITLE, title);
-        let title = if title.is_empty() {
-            "Untitled broadcast"
-        } else {
-            title
-        }
-        .to_owned();
-        self.title.set(title.clone());
-        title
     }
 }

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::room::Room;
 
-use super::Desk;
+use super::desk::Desk;
 use super::encoder::{Fields, TakenOver};
 use super::health_panel::HealthPanel;
 use super::moderation::ModerationPanel;

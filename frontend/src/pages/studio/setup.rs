@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use shared::limits::TITLE_CHARS;
 use shared::text::{self, Field, TextError};
 
-use super::Desk;
+use super::desk::Desk;
 use super::encoder::EncoderSetup;
 use crate::capture::Kind;
 use crate::components::banner::ErrorNote;

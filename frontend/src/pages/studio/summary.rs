@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::components::A;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::clock;
 use crate::components::banner::ErrorNote;
 use crate::components::stat::Figure;
