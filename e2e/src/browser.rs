@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -36,6 +37,11 @@ enum Engine {
     Chromium,
     Firefox,
 }
+
+/// How often it is tried to remove the folder of a browser that was killed.
+const REMOVALS: usize = 10;
+/// Between two times.
+const A_BREATH: Duration = Duration::from_millis(20);
 
 /// One browser with a profile of its own. Killed when dropped.
 pub struct Browser {
@@ -333,10 +339,22 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         // Nothing is left to do when one of these fails.
-        let kill = Command::new("kill")
+        let _ = Command::new("kill")
             .args(["-KILL", &self.process.to_string()])
             .status();
-        let _ = kill.and_then(|_| fs::remove_dir_all(&self.profile));
+        // Its helpers would write a moment longer.
+        if let Some(name) = self.profile.file_name() {
+            let theirs = format!("{}( |$)", name.display());
+            let _ = Command::new("pkill")
+                .args(["-KILL", "-f", &theirs])
+                .status();
+        }
+        for _ in 0..REMOVALS {
+            if fs::remove_dir_all(&self.profile).is_ok() {
+                break;
+            }
+            thread::sleep(A_BREATH);
+        }
     }
 }
 

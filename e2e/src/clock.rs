@@ -184,6 +184,17 @@ pub async fn seen(viewer: &Browser) -> Result<(Vec<Look>, u32)> {
     Ok(serde_json::from_value(seen)?)
 }
 
+/// What the page has asked for by HLS: when, how long it took, the status, and what it was; a line each.
+///
+/// # Errors
+/// Nobody [watches](watch).
+pub async fn requests(viewer: &Browser) -> Result<Vec<String>> {
+    let requests = viewer
+        .js("return window.e2eClock.requests();", vec![])
+        .await?;
+    Ok(serde_json::from_value(requests)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,8 @@ const canvas = new OffscreenCanvas(columns * cell, 2 * cell);
 const context = canvas.getContext('2d', { willReadFrequently: true });
 let looks = [];
 let waits = 0;
+// A minute of parts and playlists, and more.
+performance.setResourceTimingBufferSize(10_000);
 
 const read = () => {
     if (!video.videoWidth) return;
@@ -40,5 +42,13 @@ window.e2eClock = {
         looks = [];
         waits = 0;
         return taken;
+    },
+    requests() {
+        const requests = performance.getEntriesByType('resource');
+        return requests.filter(({ name }) => name.includes('/live/')).map((request) => {
+            const start = Math.round(performance.timeOrigin + request.startTime);
+            const name = request.name.split('/live/')[1];
+            return `${start} ${Math.round(request.duration)} ms ${request.responseStatus} ${name}`;
+        });
     },
 };

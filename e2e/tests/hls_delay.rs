@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use e2e::clock::{AS_OBS_DOES, ClockPush, Look, ORDINARY, seen, watch};
+use e2e::clock::{AS_OBS_DOES, ClockPush, Look, ORDINARY, requests, seen, watch};
 use e2e::pages::WatchPage;
 use e2e::{Browser, LONG, Server};
 
@@ -54,6 +54,13 @@ async fn stays_close(viewer: &Browser, publisher: u8, time: Duration) -> Result<
          middle; {waits} waits, at most {standstill:.2} s without a new picture",
         looks.len(),
     );
+    // What it takes to find out why.
+    if most >= LATEST || waits > 0 || standstill >= STANDSTILL {
+        for look in &looks {
+            println!("{:.0} {:.2} s late", look.at, look.delay);
+        }
+        println!("{}", requests(viewer).await?.join("\n"));
+    }
     ensure!(looks.iter().all(|look| look.publisher == publisher));
     ensure!(most < LATEST, "{most:.2} s late");
     ensure!(waits == 0 && standstill < STANDSTILL, "it stalled");
