@@ -111,6 +111,11 @@ impl Browser {
         self.before_load(include_str!("no_media.js")).await
     }
 
+    /// From the next page on what players of segments leave to workers is late, as on a busy machine.
+    pub async fn slow_workers(&self) -> Result<()> {
+        self.before_load(include_str!("slow_worker.js")).await
+    }
+
     /// Loads `url`.
     pub async fn open(&self, url: &str) -> Result<()> {
         self.driver

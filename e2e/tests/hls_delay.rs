@@ -74,17 +74,16 @@ fn time() -> Result<Duration> {
     Ok(seconds.map_or(A_WHILE, Duration::from_secs))
 }
 
-/// Opens a room's page in a browser that plays it by HLS, and begins to look at the clock.
-async fn open(server: &Server, key: &str) -> Result<Browser> {
-    let viewer = Browser::start().await?;
+/// Opens a room's page in a browser, which plays it by HLS, and begins to look at the clock.
+async fn open(viewer: &Browser, server: &Server, key: &str) -> Result<()> {
     viewer.block_media().await?;
-    let page = WatchPage::open(&viewer, server, key).await?;
+    let page = WatchPage::open(viewer, server, key).await?;
     page.is("live", LONG).await?;
     page.comes_by("HLS").await?;
     page.plays_from_segments(30.0).await?;
-    watch(&viewer).await?;
+    watch(viewer).await?;
     tokio::time::sleep(SETTLE).await;
-    Ok(viewer)
+    Ok(())
 }
 
 #[tokio::test]
@@ -94,7 +93,8 @@ async fn the_picture_is_less_than_two_seconds_late_and_another_publisher_does_no
     let room = server.create_room("A clock").await?;
     let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
     let first = ClockPush::start(&url, ORDINARY, 1)?;
-    let viewer = open(&server, room.room.key.as_str()).await?;
+    let viewer = Browser::start().await?;
+    open(&viewer, &server, room.room.key.as_str()).await?;
     stays_close(&viewer, 1, time()?).await?;
 
     // Takes over while the first still sends.
@@ -119,14 +119,47 @@ async fn the_picture_is_less_than_two_seconds_late_and_another_publisher_does_no
     server.stop().await
 }
 
+/// Broadcasts a clock with these frames, and watches it for a while.
+async fn watched(
+    frames: &str,
+    viewer: impl Future<Output = Result<Browser>>,
+) -> Result<(Server, ClockPush, Browser)> {
+    let server = Server::start().await?;
+    let room = server.create_room("A clock").await?;
+    let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
+    let push = ClockPush::start(&url, frames, 3)?;
+    let viewer = viewer.await?;
+    open(&viewer, &server, room.room.key.as_str()).await?;
+    stays_close(&viewer, 3, time()?).await?;
+    Ok((server, push, viewer))
+}
+
 #[tokio::test]
 async fn keyframes_that_are_far_apart_do_not_make_it_later() -> Result<()> {
-    let server = Server::start().await?;
-    let room = server.create_room("A clock as OBS sends it").await?;
-    let url = server.rtmp_url(room.links.rtmp_stream_key.as_deref().context("no key")?);
-    let push = ClockPush::start(&url, AS_OBS_DOES, 3)?;
-    let viewer = open(&server, room.room.key.as_str()).await?;
-    stays_close(&viewer, 3, time()?).await?;
+    let (server, push, _) = watched(AS_OBS_DOES, Browser::start()).await?;
+    push.stop().await?;
+    server.stop().await
+}
+
+/// What hls.js removed from the buffer while its worker had a part took the part with it.
+#[tokio::test]
+async fn a_part_that_a_busy_machine_has_half_of_is_not_lost() -> Result<()> {
+    let viewer = async {
+        let viewer = Browser::start().await?;
+        viewer.slow_workers().await?;
+        Ok(viewer)
+    };
+    let (server, push, _) = watched(ORDINARY, viewer).await?;
+    push.stop().await?;
+    server.stop().await
+}
+
+#[tokio::test]
+async fn a_browser_without_room_for_what_was_played_plays_on() -> Result<()> {
+    let (server, push, viewer) = watched(ORDINARY, Browser::with_little_room()).await?;
+    let gone = "const { buffered } = document.querySelector('[data-test=\"player\"]'); return buffered.start(0);";
+    let gone = viewer.js(gone, vec![]).await?;
+    ensure!(gone.as_f64() > Some(5.0), "all is kept from {gone} s on");
     push.stop().await?;
     server.stop().await
 }

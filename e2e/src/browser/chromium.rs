@@ -48,6 +48,11 @@ impl Browser {
         Ok(browser)
     }
 
+    /// As [`Browser::start`]; what players of segments may keep is a megabyte.
+    pub async fn with_little_room() -> Result<Self> {
+        Self::start_with(&["--mse-video-buffer-size-limit-mb=1"]).await
+    }
+
     /// As [`Browser::start`]; it clicks warnings about certificates away, and finds this machine as `name`.
     pub async fn trusting(name: &str) -> Result<Self> {
         let rule = format!("--host-resolver-rules=MAP {name} 127.0.0.1");

@@ -23,13 +23,14 @@ use library::{ErrorData, Hls, load_hls};
 /// Between two looks at the delay, in milliseconds.
 const LOOK_MS: u32 = 500;
 
-/// Parts as they come, at a rate that is ours to decide ([`live_delay`]).
+/// Parts as they come, at a rate that is ours to decide ([`live_delay`]). What was played stays until the browser
+/// needs the room (no `backBufferLength`): where hls.js 1.7.4 removes something while its worker has a part, it
+/// takes that part for a gap and waits for seconds.
 const CONFIG: &str = r#"{
     "lowLatencyMode": true,
     "workerPath": "/vendor/hls-1.7.4/hls.worker.js",
     "liveSyncOnStallIncrease": 0.25,
     "maxBufferLength": 12,
-    "backBufferLength": 8,
     "startFragPrefetch": true
 }"#;
 
