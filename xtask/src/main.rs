@@ -1,6 +1,7 @@
 //! The commands of this repository: `cargo xtask <command>`.
 
 mod dist;
+mod page;
 mod setup;
 mod steps;
 mod tally;
@@ -68,7 +69,7 @@ fn run(sh: &Shell, args: &[String]) -> Result<()> {
 /// Builds page and server and returns where the server is.
 fn build(sh: &Shell) -> Result<PathBuf> {
     setup::for_build(sh)?;
-    build_page(sh)?;
+    page::build(sh)?;
     build_server(sh)
 }
 
@@ -85,14 +86,6 @@ fn dist(sh: &Shell, args: &[String]) -> Result<()> {
         [check] if check == "--check" => dist::check(sh, &package),
         _ => bail!("dist takes --check and nothing else"),
     }
-}
-
-/// The page: `dist/`.
-fn build_page(sh: &Shell) -> Result<()> {
-    // Trunk takes only "true" and "false" for NO_COLOR, which others merely set.
-    Ok(cmd!(sh, "trunk build --release")
-        .env_remove("NO_COLOR")
-        .run()?)
 }
 
 /// The server with the page of `dist/` inside.
@@ -133,7 +126,7 @@ fn test_steps(sh: &Shell, steps: &mut Steps) -> Result<Tally> {
         )
         .run()?)
     })?;
-    steps.run("Page", || build_page(sh))?;
+    steps.run("Page", || page::build(sh))?;
     // The page is checked for the target it runs on, everything else for this machine.
     steps.run("Clippy", || {
         cmd!(
