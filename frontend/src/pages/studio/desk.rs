@@ -47,7 +47,7 @@ pub(super) struct Desk {
     pub(super) title: RwSignal<String>,
     pub(super) way: RwSignal<Way>,
     pub(super) program: Memo<Program>,
-    /// The room and secret of a host's link that the server has not answered yet.
+    /// The room and secret of the host's link that led here: it may take more than one attempt.
     link: StoredValue<Option<(RoomKey, String)>>,
 }
 
@@ -156,7 +156,6 @@ impl Desk {
             (None, None) => return Visit::Guest(key),
             (None, Some(secret)) => match api::redeem_host_link(&key, secret).await {
                 Ok(device) => {
-                    self.link.try_set_value(None);
                     let secrets = storage::HostSecrets::of_device(&device);
                     storage::set_host_secrets(&key, &secrets);
                     secrets
@@ -165,10 +164,7 @@ impl Desk {
                     status: 410,
                     detail,
                     ..
-                }) => {
-                    self.link.try_set_value(None);
-                    return Visit::Stale(key, detail);
-                }
+                }) => return Visit::Stale(key, detail),
                 Err(error) => return Visit::Unknown(error.to_string()),
             },
         };
@@ -207,7 +203,7 @@ impl Desk {
         Visit::Host
     }
 
-    /// The secret of the link that led here, for as long as the server has not answered it.
+    /// The secret of the host's link that led to this room.
     fn link_to(self, key: &RoomKey) -> Option<String> {
         if let Some(secret) = browser::take_fragment("host") {
             self.link.set_value(Some((key.clone(), secret)));
