@@ -5,16 +5,18 @@
 
 use std::time::Duration;
 
-use rtc::interceptor::Registry;
+use rtc::interceptor::{Registry, Slot, TwccReceiverBuilder};
 use rtc::peer_connection::configuration::interceptor_registry::{
-    configure_nack, configure_rtcp_reports, configure_twcc_receiver_only,
+    configure_nack, configure_rtcp_reports,
 };
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine,
 };
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind,
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability,
+    RtpCodecKind, TYPE_RTCP_FB_TRANSPORT_CC,
 };
+use rtc::sdp::extmap::TRANSPORT_CC_URI;
 
 use super::burst::MAX_PAIR;
 use super::sdp::{H264Payload, Offer, OpusPayload};
@@ -45,9 +47,26 @@ pub(super) fn for_publisher(offer: &Offer) -> Result<(MediaEngine, Registry), Er
         register_opus(&mut engine, opus)?;
     }
     let registry = configure_nack(Registry::new(), &mut engine);
-    // Without transport-wide feedback Chrome never sends more than 300 kbit/s.
-    let registry = configure_twcc_receiver_only(registry, &mut engine)?;
+    let registry = configure_transport_feedback(registry, &mut engine)?;
     Ok((engine, configure_rtcp_reports(registry)))
+}
+
+/// Without transport-wide feedback Chrome never sends more than 300 kbit/s. Of sound it would tell nothing
+/// true: that may wait for the picture before it is looked at.
+fn configure_transport_feedback(
+    registry: Registry,
+    engine: &mut MediaEngine,
+) -> Result<Registry, Error> {
+    let feedback = RTCPFeedback {
+        typ: TYPE_RTCP_FB_TRANSPORT_CC.to_owned(),
+        parameter: String::new(),
+    };
+    engine.register_feedback(feedback, RtpCodecKind::Video);
+    let extension = RTCRtpHeaderExtensionCapability {
+        uri: TRANSPORT_CC_URI.to_owned(),
+    };
+    engine.register_header_extension(extension, RtpCodecKind::Video, None)?;
+    Ok(registry.with(Slot::TwccReceiver, TwccReceiverBuilder::new().build()))
 }
 
 /// What a viewer is sent: the payload types it has for the room's codecs.

@@ -174,7 +174,7 @@ impl Server {
         let tracks = offer.publishes()?;
         let ground = self.ground.clone();
         let (session, reporter) = session::new(&self.alive);
-        let stage = Arc::clone(stage);
+        let audience = ingest::Audience::new(Arc::clone(stage), self.engine.feeds());
         let begin = async move {
             let (engine, registry) =
                 codecs::for_publisher(&offer).map_err(|error| internal(&error))?;
@@ -183,7 +183,14 @@ impl Server {
             match peer.negotiate(&offer).await {
                 Ok(sdp) => {
                     let etag = peer.ufrag.clone();
-                    let serving = ingest::serve(peer, intake, tracks, stage, reporter);
+                    let sound = offer.opus().map(|opus| opus.payload_type);
+                    let publisher = ingest::Publisher {
+                        peer,
+                        intake,
+                        promised: tracks,
+                        sound,
+                    };
+                    let serving = ingest::serve(publisher, audience, reporter);
                     roaming::spawn(serving.in_current_span()).detach();
                     Ok((sdp, etag))
                 }

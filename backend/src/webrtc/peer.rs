@@ -19,7 +19,7 @@ use webrtc::peer_connection::{
 };
 
 use super::candidates::advertise;
-use super::mux::{Mux, Registration};
+use super::mux::{Inbox, Mux, Registration};
 use super::sdp::{Offer, OfferError};
 
 /// ICE: a peer that is silent for so long may be gone.
@@ -59,6 +59,7 @@ pub(super) struct Peer {
     pub(super) tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     /// Names the ICE session, for `ETag` (RFC 9725 section 4.3.1).
     pub(super) ufrag: String,
+    pub(super) inbox: Arc<Inbox>,
     gathered: watch::Receiver<bool>,
     advertised: Arc<[SocketAddr]>,
     _registration: Registration,
@@ -71,7 +72,7 @@ impl Peer {
         registry: Registry,
     ) -> Result<Self, OfferError> {
         let (ufrag, password) = (random_text(8), random_text(24));
-        let (registration, runtime) = ground.mux.register(&ufrag, &password);
+        let (registration, runtime, inbox) = ground.mux.register(&ufrag, &password);
         let settings = SettingEngineBuilder::new()
             .with_crypto_provider(Arc::clone(&ground.crypto))
             .with_ice_credentials(ufrag.clone(), password)
@@ -102,6 +103,7 @@ impl Peer {
             state: ConnectionState(state),
             tracks,
             ufrag,
+            inbox,
             gathered,
             advertised: Arc::clone(&ground.advertised),
             _registration: registration,

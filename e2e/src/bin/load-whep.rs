@@ -19,6 +19,8 @@ use tokio::time::sleep;
 
 /// Time for things to calm down before they are measured.
 const SETTLE: Duration = Duration::from_secs(2);
+/// And for a broadcast, which begins with sound that never waits.
+const SETTLE_BROADCAST: Duration = Duration::from_secs(6);
 /// Time for the allocator to give back what viewers that left had in use.
 const AFTERMATH: Duration = Duration::from_secs(12);
 /// Looks at the memory, for longer than from one keyframe to the next.
@@ -97,7 +99,7 @@ impl Broadcast {
         broadcast
             .room("live", |room| room.state == RoomState::Live)
             .await?;
-        sleep(SETTLE).await;
+        sleep(SETTLE_BROADCAST).await;
         Ok(broadcast)
     }
 
@@ -164,8 +166,9 @@ async fn series(broadcast: &Broadcast, arguments: &Arguments) -> Result<()> {
         "files",
         "own CPU %",
     ]);
-    let alone = measure(broadcast, arguments, &table, 0, None).await?;
     for &viewers in &arguments.viewers {
+        // Beside each audience: the machine is not the same all day.
+        let alone = measure(broadcast, arguments, &table, 0, None).await?;
         measure(broadcast, arguments, &table, viewers, Some(alone)).await?;
     }
     Ok(())
@@ -209,7 +212,10 @@ async fn measure(
     let mut joins = audience.join_times();
     broadcast.leave(audience).await?;
     // By the same machine in the same minute, but not beside the server: they would slow each other down.
-    let floor = floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?;
+    let floor = match viewers {
+        0 => f64::NAN,
+        _ => floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?,
+    };
     let each = |total: u64| ratio(total, joined);
     let needs = Needs { cpu, memory };
     let alone = alone.unwrap_or(needs);

@@ -37,6 +37,9 @@ use crate::webrtc::session::End;
 const STEP: Duration = Duration::from_millis(5);
 /// How often the viewers' clocks are looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// And how much later that may be: while bursts come it is done with one of them, so that nobody is woken for
+/// it alone.
+const SLACK: Duration = Duration::from_millis(40);
 
 /// What a hall serves.
 pub(super) struct Hall {
@@ -80,7 +83,8 @@ impl Hall {
             let mut batch = Batch::default();
             let (mut tick, mut step) = (Instant::now(), None);
             while !self.members.borrow().is_empty() {
-                let due = step.map_or(tick, |step| tick.min(step));
+                let late = tick + SLACK;
+                let due = step.map_or(late, |step: Instant| step.min(late));
                 tokio::select! {
                     delivery = bursts.next() => {
                         let Some(delivery) = delivery else { return self.empty() };
@@ -95,15 +99,15 @@ impl Hall {
                         Err(_) => return self.empty(),
                     },
                     () = self.starts.notified() => step = Some(Instant::now()),
-                    () = sleep_until(due.into()) => {
-                        if due == tick {
-                            self.tick();
-                            tick = Instant::now() + TICK;
-                        } else {
-                            let more = self.step(&mut batch).await;
-                            step = more.then(|| Instant::now() + STEP);
-                        }
-                    }
+                    () = sleep_until(due.into()) => if step == Some(due) {
+                        let more = self.step(&mut batch).await;
+                        step = more.then(|| Instant::now() + STEP);
+                    },
+                }
+                let now = Instant::now();
+                if now >= tick {
+                    self.tick();
+                    tick = now + TICK;
                 }
                 // Not with each packet: the workers share the counters.
                 self.outlet.metrics.sent(batch.take_appended());

@@ -55,6 +55,7 @@ use self::viewer::Viewer;
 pub(super) use self::viewer::{AUDIO_SSRC, CNAME, RTX_SSRC, VIDEO_SSRC};
 use self::workers::Workers;
 use super::codecs::ViewerCodecs;
+use super::feed::Feeds;
 use super::mux::Mux;
 use super::paths::Paths;
 use super::peer::internal;
@@ -109,6 +110,11 @@ impl Engine {
     /// What is counted.
     pub(super) fn metrics(&self) -> &Metrics {
         &self.workers.metrics
+    }
+
+    /// What viewers are sent, room by room.
+    pub(super) fn feeds(&self) -> Arc<Feeds> {
+        Arc::clone(&self.workers.feeds)
     }
 
     /// What the viewers of this stage reported in the last seconds.

@@ -21,7 +21,7 @@ pub(super) struct Workers {
     workers: Vec<Worker>,
     pub(super) mux: Arc<Mux>,
     pub(super) metrics: Arc<Metrics>,
-    feeds: Arc<Feeds>,
+    pub(super) feeds: Arc<Feeds>,
 }
 
 impl Workers {

@@ -19,6 +19,12 @@ use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 /// How long sound waits for the first picture. If none has come by then the broadcast starts without.
 const PICTURE_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long sound is taken as it comes, so that it can be placed by when it does until the sender has said where
+/// it belongs.
+const SETTLED: Duration = Duration::from_secs(5);
+/// With pictures further apart than this a sound does not wait for one.
+const PICTURES_FLOW: Duration = Duration::from_millis(100);
+
 /// WebRTC's Opus is always announced as stereo (RFC 7587 section 7); each packet says what it is.
 pub(super) const OPUS: AudioFormat = AudioFormat::Opus { channels: 2 };
 
@@ -46,6 +52,9 @@ pub(super) struct Assembler {
     /// Pictures are dropped until the next keyframe.
     await_keyframe: bool,
     first_packet: Option<MediaTime>,
+    first_sound: Option<MediaTime>,
+    /// Arrival of the newest that was whole.
+    newest_picture: Option<MediaTime>,
     started: Option<Started>,
     outputs: VecDeque<Output>,
 }
@@ -68,6 +77,8 @@ impl Assembler {
             format: None,
             await_keyframe: true,
             first_packet: None,
+            first_sound: None,
+            newest_picture: None,
             started: None,
             outputs: VecDeque::new(),
         }
@@ -94,6 +105,13 @@ impl Assembler {
             self.advance(now);
         }
         self.outputs.pop_front()
+    }
+
+    /// Whether sound may arrive with the picture after it.
+    pub(super) fn sound_may_wait(&self, now: MediaTime) -> bool {
+        let is_settled = |first| now.since(first) >= SETTLED;
+        let is_fresh = |newest| now.since(newest) < PICTURES_FLOW;
+        self.first_sound.is_some_and(is_settled) && self.newest_picture.is_some_and(is_fresh)
     }
 
     /// When to [`poll`](Self::poll) again even if nothing arrives.
@@ -156,6 +174,7 @@ impl Assembler {
         let at = self
             .timeline
             .place(TrackKind::Video, picture.timestamp, arrival);
+        self.newest_picture = Some(arrival);
         self.learn_format(&picture);
         // A keyframe is of use only with its parameter sets.
         let Some(format) = self
@@ -174,6 +193,7 @@ impl Assembler {
     }
 
     fn take_audio(&mut self, packet: RtpPacket, arrival: MediaTime) {
+        self.first_sound.get_or_insert(arrival);
         let at = self
             .timeline
             .place(TrackKind::Audio, packet.timestamp, arrival);
@@ -373,5 +393,31 @@ mod tests {
         assert_eq!(publisher.outputs(0), ["need keyframe"]);
         publisher.keyframe(40, &SPS_BASELINE[..5]);
         assert_eq!(publisher.outputs(40), ["need keyframe"]);
+    }
+
+    #[test]
+    fn sound_may_wait_once_it_has_its_place_and_while_pictures_come() {
+        let mut publisher = Publisher::new(BOTH);
+        publisher.keyframe(0, SPS_BASELINE);
+        publisher.sound(0);
+        publisher.outputs(0);
+        assert!(!publisher.assembler.sound_may_wait(ms(0)));
+        publisher.picture(5_000);
+        publisher.outputs(5_000);
+        assert!(publisher.assembler.sound_may_wait(ms(5_033)));
+        publisher.sound(5_200);
+        publisher.outputs(5_200);
+        assert!(!publisher.assembler.sound_may_wait(ms(5_200)));
+    }
+
+    #[test]
+    fn sound_that_comes_later_is_given_its_place_first() {
+        let mut publisher = Publisher::new(BOTH);
+        publisher.keyframe(0, SPS_BASELINE);
+        publisher.outputs(0);
+        publisher.picture(20_000);
+        publisher.sound(20_000);
+        publisher.outputs(20_000);
+        assert!(!publisher.assembler.sound_may_wait(ms(20_000)));
     }
 }

@@ -3,6 +3,7 @@
 //! The shell around the [`assembler`]: it moves packets in and units out, and asks for keyframes.
 
 mod assembler;
+mod audience;
 mod h264;
 mod reorder;
 mod tap;
@@ -17,12 +18,14 @@ use tokio::time::{Instant, sleep_until};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
 use self::assembler::{Assembler, OPUS, Output};
+pub(super) use self::audience::Audience;
 use self::tap::{Arrival, LongWay};
 pub(super) use self::tap::{Intake, tap};
+use super::mux::Inbox;
 use super::peer::{Peer, is_silent};
 use super::session::{End, Reporter};
 use crate::media::access_unit::{Format, TrackKind};
-use crate::media::stage::{Publication, Stage, TakenOver, Tracks};
+use crate::media::stage::{Publication, TakenOver, Tracks};
 use crate::media::time::MediaTime;
 use crate::roaming::{self, Roaming};
 
@@ -39,15 +42,24 @@ struct Reading {
     _reader: Roaming,
 }
 
+/// Somebody who publishes, as was negotiated.
+pub(super) struct Publisher {
+    pub(super) peer: Peer,
+    pub(super) intake: Intake,
+    pub(super) promised: Tracks,
+    /// The payload type of its sound.
+    pub(super) sound: Option<u8>,
+}
+
 /// Serves a publisher until it ends, then frees everything.
-pub(super) async fn serve(
-    mut peer: Peer,
-    intake: Intake,
-    promised: Tracks,
-    stage: Arc<Stage>,
-    reporter: Reporter,
-) {
-    let mut ingest = Ingest::new(promised, stage);
+pub(super) async fn serve(publisher: Publisher, audience: Audience, reporter: Reporter) {
+    let Publisher {
+        mut peer,
+        intake,
+        promised,
+        sound,
+    } = publisher;
+    let mut ingest = Ingest::new(promised, audience, sound);
     let end = ingest.run(&mut peer, intake, &reporter).await;
     // The stage is left before anybody is told.
     drop(ingest);
@@ -58,18 +70,21 @@ pub(super) async fn serve(
 struct Ingest {
     began: Instant,
     assembler: Assembler,
-    stage: Arc<Stage>,
+    audience: Audience,
+    /// Its payload type.
+    sound: Option<u8>,
     publication: Option<Publication>,
     video: Option<Reading>,
     audio: Option<Reading>,
 }
 
 impl Ingest {
-    fn new(promised: Tracks, stage: Arc<Stage>) -> Self {
+    fn new(promised: Tracks, audience: Audience, sound: Option<u8>) -> Self {
         Self {
             began: Instant::now(),
             assembler: Assembler::new(promised),
-            stage,
+            audience,
+            sound,
             publication: None,
             video: None,
             audio: None,
@@ -88,9 +103,14 @@ impl Ingest {
                 }
                 Some(track) = peer.tracks.recv() => self.read(track, &intake).await,
                 _ = intake.arrivals.recv_many(&mut burst, BURST) => {
+                    // One after the other: sound that waited for a picture came before it.
                     for (kind, arrival) in burst.drain(..) {
                         self.take(kind, arrival);
+                        if self.drain(reporter).await.is_err() {
+                            return End::TakenOver;
+                        }
                     }
+                    self.let_sound_wait(&peer.inbox);
                 }
                 wanted = keyframe_wanted(self.publication.as_ref()) => match wanted {
                     Ok(()) => self.ask_for_keyframe().await,
@@ -129,12 +149,18 @@ impl Ingest {
         }
     }
 
+    /// Lets sound wait for the pictures where nobody needs it at once.
+    fn let_sound_wait(&mut self, inbox: &Inbox) {
+        let may_wait = self.assembler.sound_may_wait(self.now()) && self.audience.is_patient();
+        inbox.let_wait(self.sound.filter(|_| may_wait));
+    }
+
     /// Carries out what the assembler says.
     async fn drain(&mut self, reporter: &Reporter) -> Result<(), TakenOver> {
         while let Some(output) = self.assembler.poll(self.now()) {
             match output {
                 Output::Start(tracks) => {
-                    let publication = self.stage.publish(tracks);
+                    let publication = self.audience.stage.publish(tracks);
                     if tracks.audio {
                         publication.announce(&Format::Audio(OPUS))?;
                     }
@@ -151,7 +177,7 @@ impl Ingest {
                 Output::NeedKeyframe => match &self.publication {
                     Some(publication) => {
                         publication.dropped(1);
-                        self.stage.request_keyframe();
+                        self.audience.stage.request_keyframe();
                     }
                     None => self.ask_for_keyframe().await,
                 },
@@ -251,7 +277,8 @@ mod tests {
             video: true,
             audio: true,
         };
-        let ingest = Ingest::new(both, Arc::default());
+        let audience = Audience::new(Arc::default(), Arc::default());
+        let ingest = Ingest::new(both, audience, None);
         assert_eq!(ingest.deadline(false), Some(ingest.began + CONNECT));
         assert_eq!(ingest.deadline(true), None);
     }

@@ -29,6 +29,7 @@ use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
 pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
+pub(super) use self::udp::Inbox;
 use super::engine::Doorway;
 use crate::metrics::METRICS;
 use crate::tcp::{listen as listen_tcp, socket as open_socket};
@@ -62,10 +63,7 @@ struct PortSocket {
 /// Where a peer's traffic goes.
 enum Port {
     /// To a peer connection: its virtual UDP socket and its virtual TCP listener.
-    Connection {
-        udp: Arc<udp::Inbox>,
-        tcp: tcp::Incoming,
-    },
+    Connection { udp: Arc<Inbox>, tcp: tcp::Incoming },
     /// To the engine.
     Viewer(Doorway),
 }
@@ -122,13 +120,13 @@ impl Mux {
     }
 
     /// Enters a peer: from now on checks for `ufrag` that are signed with `password` reach the
-    /// connection that runs on the runtime, until the registration is dropped.
+    /// connection that runs on the runtime, until the registration is dropped. They wait for it in the inbox.
     pub(super) fn register(
         self: &Arc<Self>,
         ufrag: &str,
         password: &str,
-    ) -> (Registration, MuxRuntime) {
-        let inbox = Arc::new(udp::Inbox::default());
+    ) -> (Registration, MuxRuntime, Arc<Inbox>) {
+        let inbox = Arc::<Inbox>::default();
         let (tcp, incoming) = tcp::backlog();
         let port = Port::Connection {
             udp: Arc::clone(&inbox),
@@ -136,7 +134,8 @@ impl Mux {
         };
         (
             self.enter(ufrag, password, port),
-            MuxRuntime::new(Arc::clone(self), inbox, incoming),
+            MuxRuntime::new(Arc::clone(self), Arc::clone(&inbox), incoming),
+            inbox,
         )
     }
 

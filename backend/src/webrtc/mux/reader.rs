@@ -1,16 +1,20 @@
 //! Who reads the sockets of the shared UDP port.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::yield_now;
+use tokio::time::timeout_at;
 use webrtc::runtime::{RecvMeta, UdpSockRef};
 
 use super::routes::Known;
+use super::udp::Inbox;
 use super::{Doorway, MAX_DATAGRAM, Mux, Port, watched};
 use crate::metrics::METRICS;
 use crate::tcp::canonical;
@@ -28,6 +32,8 @@ pub(in super::super) struct Reader {
     socket: AsyncFd<Arc<Socket>>,
     known: Known<Port>,
     buffers: Vec<[u8; MAX_JOINED]>,
+    /// Where something waits, and until when; the first to be due is in front.
+    waiting: VecDeque<(Instant, Arc<Inbox>)>,
 }
 
 impl Reader {
@@ -43,13 +49,21 @@ impl Reader {
             socket: watched(socket, Interest::READABLE)?,
             known: Known::default(),
             buffers: vec![[0; MAX_JOINED]; BATCH],
+            waiting: VecDeque::new(),
         })
     }
 
     /// Hands each datagram to whom it is for, those for viewers by `take`.
     pub(in super::super) async fn run(mut self, take: impl Fn(&Doorway, &[u8], SocketAddr)) {
         loop {
-            match self.receive(&take).await {
+            let received = match self.release() {
+                Some(due) => match timeout_at(due.into(), self.receive(&take)).await {
+                    Ok(received) => received,
+                    Err(_) => continue,
+                },
+                None => self.receive(&take).await,
+            };
+            match received {
                 // More is waiting, but so are others.
                 Ok(BATCH) => yield_now().await,
                 Ok(_) => {}
@@ -59,7 +73,22 @@ impl Reader {
         }
     }
 
-    /// Waits for datagrams; says how many pieces came.
+    /// Lets go what has waited long enough; says when to do so next.
+    fn release(&mut self) -> Option<Instant> {
+        while let Some((due, inbox)) = self.waiting.front() {
+            // Most do not wait any more: what they waited for has come.
+            if inbox.waits_until(*due) {
+                if Instant::now() < *due {
+                    return Some(*due);
+                }
+                inbox.release();
+            }
+            self.waiting.pop_front();
+        }
+        None
+    }
+
+    /// Waits for datagrams; says how many pieces came. Cancel safe.
     async fn receive(&mut self, take: &impl Fn(&Doorway, &[u8], SocketAddr)) -> io::Result<usize> {
         let state = &self.mux.socket(self.number).state;
         let mut ready = self.socket.readable().await?;
@@ -95,7 +124,11 @@ impl Reader {
                     .route(&mut self.known, datagram, from)
                     .as_deref()
                 {
-                    Some(Port::Connection { udp, .. }) => udp.push(datagram, from),
+                    Some(Port::Connection { udp, .. }) => {
+                        if let Some(due) = udp.push(datagram, from) {
+                            self.waiting.push_back((due, Arc::clone(udp)));
+                        }
+                    }
                     Some(Port::Viewer(doorway)) => take(doorway, datagram, from),
                     None => {}
                 }
@@ -107,14 +140,16 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::net::UdpSocket;
     use std::time::Duration;
 
     use tokio::time::{sleep, timeout};
-    use webrtc::runtime::{Transmit, UdpSocketState};
+    use webrtc::runtime::{AsyncUdpSocket, Transmit, UdpSocketState};
 
     use super::super::stun::tests::request;
-    use super::super::{Registration, tcp, udp};
+    use super::super::udp::VirtualSocket;
+    use super::super::{Registration, tcp};
     use super::*;
 
     const PACKET: usize = 1_200;
@@ -133,11 +168,11 @@ mod tests {
     }
 
     /// A port, and what arrives there for somebody who is registered.
-    fn port() -> (Arc<Mux>, Arc<udp::Inbox>, Registration) {
+    fn port() -> (Arc<Mux>, Arc<Inbox>, Registration) {
         let listen = "127.0.0.1:0".parse().unwrap();
         let crypto = rtc::crypto::default_provider().unwrap();
         let (mux, _) = Mux::bind(listen, crypto, 1).unwrap();
-        let inbox = Arc::<udp::Inbox>::default();
+        let inbox = Arc::<Inbox>::default();
         let port = Port::Connection {
             udp: Arc::clone(&inbox),
             tcp: tcp::backlog().0,
@@ -168,6 +203,35 @@ mod tests {
             _ = timeout(Duration::from_secs(5), all_there) => {}
         }
         assert_eq!(lengths[1..], [vec![PACKET; 40], vec![7]].concat());
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_let_go_even_if_nothing_else_comes() {
+        let (mux, inbox, _registration) = port();
+        let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let connection = VirtualSocket {
+            mux: Arc::clone(&mux),
+            inbox: Arc::clone(&inbox),
+            address: mux.local(),
+        };
+        inbox.let_wait(Some(111));
+        let (reader, to) = (Reader::new(&mux, 0).unwrap(), mux.local());
+        // A task of its own: it runs when it is woken, not whenever the reader does.
+        let one_after_the_other = tokio::spawn(async move {
+            for datagram in [request("ann", "secret"), vec![0x80, 111, 1]] {
+                publisher.send_to(&datagram, to).unwrap();
+                let mut buffer = [0; MAX_DATAGRAM];
+                let (mut slices, mut meta) =
+                    ([IoSliceMut::new(&mut buffer)], [RecvMeta::default()]);
+                poll_fn(|cx| connection.poll_recv(cx, &mut slices, &mut meta)).await?;
+            }
+            io::Result::Ok(())
+        });
+        let came = tokio::select! {
+            () = reader.run(|_, _, _| ()) => None,
+            came = timeout(Duration::from_secs(5), one_after_the_other) => came.ok(),
+        };
+        came.expect("the connection is woken").unwrap().unwrap();
     }
 
     #[tokio::test]

@@ -19,6 +19,10 @@ use super::tcp::{self, VirtualListener};
 use super::udp::{Inbox, VirtualSocket};
 use crate::roaming::{self, Roaming};
 
+/// How late a connection's timers may be. While media flows a packet comes in time, and what is due is done
+/// with it: to be woken for that alone would cost more than what is done.
+const SLACK: Duration = Duration::from_millis(40);
+
 /// For one peer connection, which has exactly one UDP and one TCP address.
 #[derive(Debug)]
 pub(in super::super) struct MuxRuntime {
@@ -79,7 +83,7 @@ impl Runtime for MuxRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Pinned<'static, ()> {
-        TokioRuntime.sleep(duration)
+        TokioRuntime.sleep(duration.saturating_add(SLACK))
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
