@@ -213,9 +213,10 @@ async fn measure(
     broadcast.leave(audience).await?;
     // By the same machine in the same minute, but not beside the server: they would slow each other down.
     let floor = match viewers {
-        0 => f64::NAN,
-        _ => floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?,
+        0 => None,
+        _ => Some(floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?),
     };
+    let floors = |cpu: f64| cell(floor.map(|floor| format!("{:.2}", cpu / floor)));
     let each = |total: u64| ratio(total, joined);
     let needs = Needs { cpu, memory };
     let alone = alone.unwrap_or(needs);
@@ -234,10 +235,10 @@ async fn measure(
         ),
         format!("{cpu:.1}"),
         format!("{:.3}", cpu * ratio(1, joined)),
-        format!("{:.3}", floor * ratio(1, joined)),
-        format!("{:.2}", cpu / floor),
+        cell(floor.map(|floor| format!("{:.3}", floor * ratio(1, joined)))),
+        floors(cpu),
         format!("{:.3}", added * ratio(1, joined)),
-        format!("{:.2}", added / floor),
+        floors(added),
         format!("{:.1}", mebibytes(memory)),
         format!("{:.0}", each(added_memory) / 1024.0),
         files.to_string(),
@@ -312,6 +313,11 @@ fn check_left(
         mebibytes(memory - memory_before)
     );
     Ok(())
+}
+
+/// What a table shows where something may be unknown.
+fn cell(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "-".to_owned())
 }
 
 fn mebibytes(bytes: u64) -> f64 {
