@@ -19,7 +19,7 @@ use crate::media::opus;
 use crate::media::time::MediaTime;
 
 /// With pictures further apart than this a sound does not wait for one.
-const PICTURES_FLOW: Duration = Duration::from_millis(100);
+pub(super) const PICTURES_FLOW: Duration = Duration::from_millis(100);
 /// Padding that spares a call; the fragments of a picture differ by fewer bytes than there are fragments.
 const MAX_PADDING: usize = 64;
 /// What two sounds that become one packet may last together.

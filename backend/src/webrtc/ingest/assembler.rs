@@ -14,6 +14,7 @@ use crate::media::h264::VideoFormat;
 use crate::media::stage::{NewUnit, Tracks};
 use crate::media::time::MediaTime;
 use crate::media::timeline::Timeline;
+use crate::webrtc::burst::PICTURES_FLOW;
 use crate::webrtc::codecs::{AUDIO_CLOCK, VIDEO_CLOCK};
 
 /// How long sound waits for the first picture. If none has come by then the broadcast starts without.
@@ -22,8 +23,6 @@ const PICTURE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long sound is taken as it comes, so that it can be placed by when it does until the sender has said where
 /// it belongs.
 const SETTLED: Duration = Duration::from_secs(5);
-/// With pictures further apart than this a sound does not wait for one.
-const PICTURES_FLOW: Duration = Duration::from_millis(100);
 
 /// WebRTC's Opus is always announced as stereo (RFC 7587 section 7); each packet says what it is.
 pub(super) const OPUS: AudioFormat = AudioFormat::Opus { channels: 2 };

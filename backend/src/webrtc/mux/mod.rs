@@ -120,7 +120,8 @@ impl Mux {
     }
 
     /// Enters a peer: from now on checks for `ufrag` that are signed with `password` reach the
-    /// connection that runs on the runtime, until the registration is dropped. They wait for it in the inbox.
+    /// connection that runs on the runtime, until the registration is dropped. What comes by UDP
+    /// waits in the inbox.
     pub(super) fn register(
         self: &Arc<Self>,
         ufrag: &str,

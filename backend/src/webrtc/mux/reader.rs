@@ -32,7 +32,8 @@ pub(in super::super) struct Reader {
     socket: AsyncFd<Arc<Socket>>,
     known: Known<Port>,
     buffers: Vec<[u8; MAX_JOINED]>,
-    /// Where something waits, and until when; the first to be due is in front.
+    /// Where something waits, and until when; the first to be due is in front. No more than arrives while one
+    /// waits.
     waiting: VecDeque<(Instant, Arc<Inbox>)>,
 }
 
