@@ -111,9 +111,11 @@ impl Browser {
         self.before_load(include_str!("no_media.js")).await
     }
 
-    /// From the next page on what players of segments leave to workers is late, as on a busy machine.
-    pub async fn slow_workers(&self) -> Result<()> {
-        self.before_load(include_str!("slow_worker.js")).await
+    /// From the next page on what players of segments leave to workers is late by this many milliseconds, as
+    /// on a busy machine.
+    pub async fn slow_workers(&self, late: u32) -> Result<()> {
+        let script = include_str!("slow_worker.js").replace("LATE_MS", &late.to_string());
+        self.before_load(&script).await
     }
 
     /// Loads `url`.

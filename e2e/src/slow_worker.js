@@ -1,8 +1,8 @@
-// Runs before the scripts of a page: the workers' word that a part is done comes late, as on a busy machine.
+// Runs before the scripts of a page: the workers' word that a part is done comes late by LATE_MS, which is set
+// where this is read.
 "use strict";
 
 {
-  const LATE_MS = 120;
   const add = Worker.prototype.addEventListener;
   Worker.prototype.addEventListener = function (type, listener, ...options) {
     const late = (event) => {

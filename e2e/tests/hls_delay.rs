@@ -141,17 +141,29 @@ async fn keyframes_that_are_far_apart_do_not_make_it_later() -> Result<()> {
     server.stop().await
 }
 
-/// What hls.js removed from the buffer while its worker had a part took the part with it.
-#[tokio::test]
-async fn a_part_that_a_busy_machine_has_half_of_is_not_lost() -> Result<()> {
+/// Watches a clock with workers that are late by so many milliseconds.
+async fn watched_with_slow_workers(late: u32) -> Result<()> {
     let viewer = async {
         let viewer = Browser::start().await?;
-        viewer.slow_workers().await?;
+        viewer.slow_workers(late).await?;
         Ok(viewer)
     };
     let (server, push, _) = watched(ORDINARY, viewer).await?;
     push.stop().await?;
     server.stop().await
+}
+
+/// What hls.js removed from the buffer while its worker had a part took the part with it.
+#[tokio::test]
+async fn a_part_that_a_busy_machine_has_half_of_is_not_lost() -> Result<()> {
+    watched_with_slow_workers(120).await
+}
+
+/// hls.js did not fetch the last part of a segment when the one before it was ready only after the segment's
+/// end: for longer than a part lasts.
+#[tokio::test]
+async fn the_last_part_of_a_segment_that_is_over_is_not_left_out() -> Result<()> {
+    watched_with_slow_workers(250).await
 }
 
 #[tokio::test]

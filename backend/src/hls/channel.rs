@@ -337,7 +337,7 @@ impl Channel {
         };
         self.packager.lock().keyframe_interval = keyframe_interval;
         let rendition = stage.rendition(AudioCodec::Aac);
-        let mut source = rendition.subscribe(Start::Newest { max_age });
+        let mut source = rendition.subscribe(Start::Newest { max_age }).patient();
         let mut keyframe = Instant::now();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);

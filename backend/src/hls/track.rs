@@ -40,7 +40,6 @@ pub struct Track {
     fragments: u32,
     /// The number of the oldest segment in the playlist.
     first_shown: u64,
-    longest_part: Duration,
 }
 
 impl Track {
@@ -59,7 +58,6 @@ impl Track {
             discontinuities: 0,
             fragments: 0,
             first_shown: 0,
-            longest_part: PART,
         }
     }
 
@@ -127,10 +125,16 @@ impl Track {
         })
     }
 
-    /// The longest that a part was or may be.
+    /// The longest that a part may be, or is in any segment that is kept: a picture that lasted long keeps
+    /// players at a distance for as long as another like it is to be expected, and no longer.
     #[must_use]
-    pub const fn part_target(&self) -> Duration {
-        self.longest_part
+    pub fn part_target(&self) -> Duration {
+        let parts = self
+            .segments
+            .iter()
+            .chain(self.open())
+            .flat_map(|s| &s.parts);
+        parts.map(|part| part.duration).fold(PART, Duration::max)
     }
 
     /// How long the segment that is being written becomes with a sample at `dts`, if that lasts as long as
@@ -332,7 +336,6 @@ impl Track {
         let ticks = samples.iter().map(|sample| u64::from(sample.duration));
         let independent = samples.first().is_some_and(|sample| sample.independent);
         let duration = self.time(ticks.sum());
-        self.longest_part = self.longest_part.max(duration);
         if let Some(open) = &mut self.open {
             open.parts.push(Part {
                 duration,
@@ -463,6 +466,15 @@ mod tests {
         fill(&mut track, 45_000, 1..4, 60);
         let longest = track.open().unwrap().parts.iter().map(|part| part.duration);
         assert_eq!(track.part_target(), longest.max().unwrap());
+    }
+
+    #[test]
+    fn a_picture_that_lasted_long_is_forgotten_with_its_segment() {
+        let mut track = track(video(), 3_000, 10, 60);
+        fill(&mut track, 45_000, 1..4, 60);
+        assert!(track.part_target() > PART);
+        fill(&mut track, 3_000, 60..2_400, 60);
+        assert_eq!(track.part_target(), PART);
     }
 
     #[test]

@@ -73,6 +73,14 @@ pub struct Subscription<T> {
 }
 
 impl<T: Unit> Subscription<T> {
+    /// Reads everything, late or not: for who passes it on or keeps it, while what is late is of no use to
+    /// somebody who watches.
+    #[must_use]
+    pub fn patient(mut self) -> Self {
+        self.cursor = self.cursor.patient();
+        self
+    }
+
     /// The next unit; waits for it. `None` once the fan-out is gone and everything has been read.
     ///
     /// Cancel safe: nothing is lost when the future is dropped.

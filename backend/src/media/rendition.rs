@@ -36,9 +36,9 @@ impl Rendition {
         let (formats, _) = watch::channel(formats_in(codec, &source_formats.borrow()));
         let mut bridge = Bridge {
             codec,
-            source: stage.subscribe(newest),
+            source: stage.subscribe(newest).patient(),
             source_formats,
-            units: Arc::new(Fanout::new(Limits::default())),
+            units: Arc::new(Fanout::new(Limits::patient())),
             formats,
             epoch: None,
             transcoder: None,

@@ -28,8 +28,22 @@ pub struct Limits {
     pub bytes: usize,
     /// Longest time from the oldest to the newest unit.
     pub span: Duration,
-    /// A subscriber further behind than this jumps ahead as soon as there is somewhere to jump to.
+    /// A subscriber further behind than this jumps ahead as soon as there is somewhere to jump to, unless it
+    /// is [patient](Cursor::patient).
     pub lag: Duration,
+    /// How far behind a patient subscriber may be: that much is kept, although others would have jumped.
+    pub patience: Duration,
+}
+
+impl Limits {
+    /// For a ring that is read by patient subscribers, too.
+    #[must_use]
+    pub fn patient() -> Self {
+        Self {
+            patience: Duration::from_secs(6),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -39,6 +53,7 @@ impl Default for Limits {
             bytes: 16 << 20,
             span: Duration::from_secs(12),
             lag: Duration::from_millis(1_500),
+            patience: Duration::from_millis(1_500),
         }
     }
 }
@@ -61,6 +76,16 @@ pub struct Cursor {
     next: Position,
     /// Units jumped over and not yet reported.
     skipped: u64,
+    patient: bool,
+}
+
+impl Cursor {
+    /// It reads everything, late or not, for as long as that is there.
+    #[must_use]
+    pub const fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +169,11 @@ impl<T: Unit> Ring<T> {
             }
             _ => Position::RandomAccessFrom(self.end()),
         };
-        Cursor { next, skipped: 0 }
+        Cursor {
+            next,
+            skipped: 0,
+            patient: false,
+        }
     }
 
     /// The next unit for a cursor, if it has arrived.
@@ -181,7 +210,7 @@ impl<T: Unit> Ring<T> {
             return None;
         }
         let lost = index < self.first;
-        if !lost && self.age(index) <= self.limits.lag {
+        if !lost && (cursor.patient || self.age(index) <= self.limits.lag) {
             return Some(index);
         }
         match self.random_access.filter(|&newest| newest > index) {
@@ -217,7 +246,7 @@ impl<T: Unit> Ring<T> {
         self.units.len() > self.limits.units
             || (self.bytes > self.limits.bytes && self.units.len() > 1)
             || age > self.limits.span
-            || (superseded && age > self.limits.lag)
+            || (superseded && age > self.limits.patience)
     }
 
     fn drop_front(&mut self) {
@@ -312,6 +341,19 @@ mod tests {
         assert_eq!(read(&ring, &mut cursor), Some((0, 0)));
         extend(&mut ring, 1..40, &[10, 30]);
         assert_eq!(read(&ring, &mut cursor), Some((30, 29)));
+    }
+
+    #[test]
+    fn a_patient_subscriber_reads_everything_for_as_long_as_it_is_kept() {
+        let mut ring = Ring::new(Limits::patient());
+        extend(&mut ring, 0..1, &[0]);
+        let mut cursor = ring.cursor(ANY_AGE).patient();
+        extend(&mut ring, 1..60, &[20, 40]);
+        for n in 0..60 {
+            assert_eq!(read(&ring, &mut cursor), Some((n, 0)));
+        }
+        extend(&mut ring, 60..160, &[80, 150]);
+        assert_eq!(read(&ring, &mut cursor), Some((150, 90)));
     }
 
     #[test]

@@ -77,7 +77,7 @@ struct State {
 
 impl Default for Stage {
     fn default() -> Self {
-        Self::new(Limits::default())
+        Self::new(Limits::patient())
     }
 }
 

@@ -9,7 +9,13 @@ use web_sys::HtmlVideoElement;
 export async function loadHls(config) {
     if (!self.ManagedMediaSource && !self.MediaSource) return undefined;
     const { default: Hls } = await import('/vendor/hls-1.7.4/hls.light.min.mjs');
-    return Hls.isSupported() ? new Hls(config) : undefined;
+    if (!Hls.isSupported()) return undefined;
+    const hls = new Hls(config);
+    // Where less than this is missing at its end, in seconds, 1.7.4 takes a segment for complete. By default
+    // that is as long as a part: the last one of a segment was not fetched where the segment was over before
+    // the part in front of it was there, and the picture stood still for as long as two segments.
+    hls.streamController.fragmentTracker.bufferPadding = 0.01;
+    return hls;
 }
 ")]
 extern "C" {
