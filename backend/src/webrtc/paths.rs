@@ -17,6 +17,17 @@ pub(super) struct Report {
     pub(super) round_trip: Option<Duration>,
 }
 
+impl Report {
+    /// The same when it had arrived for so long before it was read.
+    #[must_use]
+    pub(super) fn waited(self, time: Duration) -> Self {
+        Self {
+            round_trip: self.round_trip.map(|way| way.saturating_sub(time)),
+            ..self
+        }
+    }
+}
+
 /// The paths of several viewers, on average.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paths {

@@ -28,8 +28,9 @@ use super::starting::Starting;
 use super::transport::{Ended, Path, is_dtls};
 use super::viewer::Event;
 use crate::media::stage::Stage;
+use crate::webrtc::burst::Sounds;
 use crate::webrtc::feed::Feed;
-use crate::webrtc::mux::TcpStream;
+use crate::webrtc::mux::{Attention, TcpStream};
 use crate::webrtc::paths::Tally;
 use crate::webrtc::session::End;
 
@@ -38,8 +39,8 @@ const STEP: Duration = Duration::from_millis(5);
 /// How often the viewers' clocks are looked at.
 const TICK: Duration = Duration::from_millis(100);
 /// And how much later that may be: while bursts come it is done with one of them, so that nobody is woken for
-/// it alone.
-const SLACK: Duration = Duration::from_millis(40);
+/// it alone. With less than 64 ms tokio would wake the thread now and then to look at its timers.
+const SLACK: Duration = Duration::from_millis(100);
 
 /// What a hall serves.
 pub(super) struct Hall {
@@ -55,13 +56,23 @@ pub(super) struct Hall {
     again: RefCell<Batch>,
     /// What was reported since the last tick.
     reported: Cell<Tally>,
+    /// How sound is sent.
+    sounds: Cell<Sounds>,
     outlet: Outlet,
     load: Arc<Load>,
+    /// How the worker's socket is read.
+    attention: Rc<Attention>,
     made: Instant,
 }
 
 impl Hall {
-    pub(super) fn new(stage: Arc<Stage>, feed: Arc<Feed>, outlet: Outlet, load: Arc<Load>) -> Self {
+    pub(super) fn new(
+        stage: Arc<Stage>,
+        feed: Arc<Feed>,
+        outlet: Outlet,
+        load: Arc<Load>,
+        attention: Rc<Attention>,
+    ) -> Self {
         Self {
             stage,
             feed,
@@ -70,8 +81,10 @@ impl Hall {
             starts: Notify::new(),
             again: RefCell::default(),
             reported: Cell::default(),
+            sounds: Cell::default(),
             outlet,
             load,
+            attention,
             made: Instant::now(),
         }
     }
@@ -202,7 +215,10 @@ impl Hall {
         let take = |event| match event {
             Event::Connected => connected = true,
             Event::NeedsKeyframe => wants_keyframe = true,
-            Event::Reported(report) => self.reported.set(self.reported.get().with(report)),
+            Event::Reported(report) => {
+                let report = report.waited(self.attention.waited());
+                self.reported.set(self.reported.get().with(report));
+            }
             Event::Hopeless => end = Some(End::Unfit),
             Event::Ended(why) => end = Some(self::end(why)),
         };
@@ -221,6 +237,9 @@ impl Hall {
             self.stage.request_keyframe();
         }
         member.flush(&self.outlet);
+        if !matches!(member.play, Play::Live) || wants_keyframe || member.viewer.misses() {
+            self.attention.attend(Instant::now());
+        }
         if member.viewer.misses() {
             self.retransmit(member);
         }

@@ -15,6 +15,7 @@ use super::transport::Path;
 use super::worker::Order;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feeds;
+use crate::webrtc::mux::Attention;
 
 /// A viewer, and the hall that it is in.
 #[derive(Clone, Copy, Debug)]
@@ -40,16 +41,24 @@ pub(super) struct Halls {
     outlet: Outlet,
     feeds: Arc<Feeds>,
     load: Arc<Load>,
+    attention: Rc<Attention>,
     by_stage: RefCell<HashMap<usize, Rc<Hall>>>,
 }
 
 impl Halls {
-    pub(super) fn new(number: usize, outlet: Outlet, feeds: Arc<Feeds>, load: Arc<Load>) -> Self {
+    pub(super) fn new(
+        number: usize,
+        outlet: Outlet,
+        feeds: Arc<Feeds>,
+        load: Arc<Load>,
+        attention: Rc<Attention>,
+    ) -> Self {
         Self {
             number,
             outlet,
             feeds,
             load,
+            attention,
             by_stage: RefCell::default(),
         }
     }
@@ -94,8 +103,14 @@ impl Halls {
     /// Opens a hall, which is there until it is empty.
     fn open(self: &Rc<Self>, address: usize, stage: Arc<Stage>) -> Rc<Hall> {
         let feed = self.feeds.of(&stage);
-        let load = Arc::clone(&self.load);
-        let hall = Rc::new(Hall::new(stage, feed, self.outlet.clone(), load));
+        let hall = Hall::new(
+            stage,
+            feed,
+            self.outlet.clone(),
+            Arc::clone(&self.load),
+            Rc::clone(&self.attention),
+        );
+        let hall = Rc::new(hall);
         self.by_stage.borrow_mut().insert(address, Rc::clone(&hall));
         let (halls, served) = (Rc::clone(self), Rc::clone(&hall));
         let serving = served.serve();

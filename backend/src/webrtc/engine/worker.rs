@@ -19,7 +19,7 @@ use super::outlet::Outlet;
 use super::transport::Path;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feeds;
-use crate::webrtc::mux::{Mux, Reader, TcpStream};
+use crate::webrtc::mux::{Attention, Mux, Reader, TcpStream};
 
 /// Orders that may wait for a worker; datagrams are dropped beyond, and whoever comes is refused.
 const ORDERS: usize = 4_096;
@@ -64,12 +64,14 @@ impl Worker {
         thread::Builder::new()
             .name(format!("media-{number}"))
             .spawn(move || {
-                let (runtime, reader) = match begin(number, &outlet.mux) {
+                let attention = Rc::new(Attention::new(&outlet.mux));
+                let (runtime, reader) = match begin(number, &outlet.mux, &attention) {
                     Ok(begun) => begun,
                     Err(error) => return drop(tell.send(Err(error))),
                 };
                 drop(tell.send(Ok(())));
-                let halls = Rc::new(Halls::new(number, outlet, feeds, shown));
+                let halls = Halls::new(number, outlet, feeds, shown, attention);
+                let halls = Rc::new(halls);
                 runtime.block_on(serve(halls, reader, waiting, alive));
             })?;
         begun.recv().map_err(io::Error::other)??;
@@ -78,11 +80,15 @@ impl Worker {
 }
 
 /// What is needed on the thread: its runtime, and the reader of its socket if it has one.
-fn begin(number: usize, mux: &Arc<Mux>) -> io::Result<(LocalRuntime, Option<Reader>)> {
+fn begin(
+    number: usize,
+    mux: &Arc<Mux>,
+    attention: &Rc<Attention>,
+) -> io::Result<(LocalRuntime, Option<Reader>)> {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_all().build_local(LocalOptions::default())?;
     let entered = runtime.enter();
-    let reader = (number < mux.sockets()).then(|| Reader::new(mux, number));
+    let reader = (number < mux.sockets()).then(|| Reader::new(mux, number, attention));
     let reader = reader.transpose()?;
     drop(entered);
     Ok((runtime, reader))

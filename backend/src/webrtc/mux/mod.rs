@@ -4,6 +4,9 @@
 //! what they send leaves through the shared port, and what arrives there is handed to the one it is for
 //! ([`routes`]).
 
+mod attention;
+mod beat;
+mod moderation;
 mod reader;
 mod routes;
 mod runtime;
@@ -24,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use webrtc::runtime::{Transmit, UdpSockRef, UdpSocketState};
 
+pub(super) use self::attention::Attention;
 pub(super) use self::reader::Reader;
 use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
@@ -50,6 +54,8 @@ pub(super) struct Mux {
     routes: Shared<Port>,
     /// Datagrams that the kernel had no room for.
     dropped: AtomicU64,
+    /// Peers there have been.
+    entered: AtomicU64,
 }
 
 /// One of the sockets on the shared UDP port.
@@ -113,6 +119,7 @@ impl Mux {
             local,
             routes,
             dropped: AtomicU64::new(0),
+            entered: AtomicU64::new(0),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(tcp::accept(Arc::clone(&mux), tcp));
@@ -153,6 +160,7 @@ impl Mux {
     fn enter(self: &Arc<Self>, ufrag: &str, password: &str, port: Port) -> Registration {
         self.routes
             .with(|routes| routes.insert(ufrag.to_owned(), password.to_owned(), port));
+        self.entered.fetch_add(1, Ordering::Relaxed);
         Registration {
             mux: Arc::clone(self),
             ufrag: ufrag.to_owned(),
@@ -167,6 +175,11 @@ impl Mux {
     /// Peers there are now.
     pub(super) fn peers(&self) -> usize {
         self.routes.with(|routes| routes.len().0)
+    }
+
+    /// Peers there have been so far.
+    fn entered(&self) -> u64 {
+        self.entered.load(Ordering::Relaxed)
     }
 
     /// Sockets on the UDP port.

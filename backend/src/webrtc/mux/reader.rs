@@ -3,16 +3,19 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::yield_now;
-use tokio::time::timeout_at;
-use webrtc::runtime::{RecvMeta, UdpSockRef};
+use tokio::time::{sleep, timeout_at};
+use webrtc::runtime::{RecvMeta, UdpSockRef, UdpSocketState};
 
+use super::attention::Attention;
+use super::moderation::Reading;
 use super::routes::Known;
 use super::udp::Inbox;
 use super::{Doorway, MAX_DATAGRAM, Mux, Port, watched};
@@ -23,18 +26,25 @@ use crate::tcp::canonical;
 /// as this takes (`UDP_GRO`), and what does not fit is lost.
 const MAX_JOINED: usize = 65_536;
 /// Pieces that are received in one call. Each is prepared for, whether it is there or not.
-const BATCH: usize = 8;
+const BATCH: usize = 16;
+/// Between two attempts to watch the socket, for which the system may have no room.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// Reads one socket of the shared port.
 pub(in super::super) struct Reader {
     mux: Arc<Mux>,
     number: usize,
-    socket: AsyncFd<Arc<Socket>>,
+    socket: Arc<Socket>,
+    /// While the runtime watches the socket.
+    watch: Option<AsyncFd<Arc<Socket>>>,
+    attention: Rc<Attention>,
     known: Known<Port>,
     buffers: Vec<[u8; MAX_JOINED]>,
     /// Where something waits, and until when; the first to be due is in front. No more than arrives while one
     /// waits.
     waiting: VecDeque<(Instant, Arc<Inbox>)>,
+    /// When it was read last.
+    read: Instant,
 }
 
 impl Reader {
@@ -42,27 +52,39 @@ impl Reader {
     ///
     /// # Errors
     /// When the runtime cannot watch the socket, which it does for one reader at a time.
-    pub(in super::super) fn new(mux: &Arc<Mux>, number: usize) -> io::Result<Self> {
+    pub(in super::super) fn new(
+        mux: &Arc<Mux>,
+        number: usize,
+        attention: &Rc<Attention>,
+    ) -> io::Result<Self> {
         let socket = Arc::clone(&mux.socket(number).socket);
         Ok(Self {
             mux: Arc::clone(mux),
             number,
-            socket: watched(socket, Interest::READABLE)?,
+            watch: Some(watched(Arc::clone(&socket), Interest::READABLE)?),
+            socket,
+            attention: Rc::clone(attention),
             known: Known::default(),
             buffers: vec![[0; MAX_JOINED]; BATCH],
             waiting: VecDeque::new(),
+            read: Instant::now(),
         })
     }
 
     /// Hands each datagram to whom it is for, those for viewers by `take`.
     pub(in super::super) async fn run(mut self, take: impl Fn(&Doorway, &[u8], SocketAddr)) {
         loop {
-            let received = match self.release() {
-                Some(due) => match timeout_at(due.into(), self.receive(&take)).await {
-                    Ok(received) => received,
-                    Err(_) => continue,
+            let due = self.release();
+            let received = match self.attention.reading() {
+                Reading::Watched => match self.watch() {
+                    Ok(()) => self.receive_until(due, &take).await,
+                    Err(error) => {
+                        tracing::warn!(%error, "the WebRTC port cannot be watched");
+                        sleep(RETRY).await;
+                        self.look(&take)
+                    }
                 },
-                None => self.receive(&take).await,
+                Reading::At(at) => self.look_at(at, due, &take).await,
             };
             match received {
                 // More is waiting, but so are others.
@@ -89,20 +111,44 @@ impl Reader {
         None
     }
 
+    fn watch(&mut self) -> io::Result<()> {
+        if self.watch.is_none() {
+            let socket = Arc::clone(&self.socket);
+            self.watch = Some(watched(socket, Interest::READABLE)?);
+        }
+        Ok(())
+    }
+
+    /// Waits for datagrams, until something is due or the socket is read otherwise; says how many pieces
+    /// came.
+    async fn receive_until(
+        &mut self,
+        due: Option<Instant>,
+        take: &impl Fn(&Doorway, &[u8], SocketAddr),
+    ) -> io::Result<usize> {
+        let attention = Rc::clone(&self.attention);
+        let received = async {
+            tokio::select! {
+                biased;
+                received = self.receive(take) => received,
+                () = attention.bursts() => Ok(0),
+            }
+        };
+        match due {
+            Some(due) => timeout_at(due.into(), received).await.unwrap_or(Ok(0)),
+            None => received.await,
+        }
+    }
+
     /// Waits for datagrams; says how many pieces came. Cancel safe.
     async fn receive(&mut self, take: &impl Fn(&Doorway, &[u8], SocketAddr)) -> io::Result<usize> {
-        let state = &self.mux.socket(self.number).state;
-        let mut ready = self.socket.readable().await?;
+        let Some(watch) = &self.watch else {
+            return Ok(0);
+        };
+        let mut ready = watch.readable().await?;
         let mut meta = [RecvMeta::default(); BATCH];
-        let received = ready.try_io(|socket| {
-            let buffers = self.buffers.iter_mut();
-            let mut slices: Vec<_> = buffers.map(|b| IoSliceMut::new(b)).collect();
-            state.recv(
-                UdpSockRef::from(&**socket.get_ref()),
-                &mut slices,
-                &mut meta,
-            )
-        });
+        let state = &self.mux.socket(self.number).state;
+        let received = ready.try_io(|_| read(state, &self.socket, &mut self.buffers, &mut meta));
         let Ok(received) = received else {
             return Ok(0);
         };
@@ -111,7 +157,55 @@ impl Reader {
             // That was all: what comes later is told anew.
             ready.clear_ready();
         }
-        for (buffer, meta) in self.buffers.iter().zip(&meta).take(count) {
+        drop(ready);
+        self.read = Instant::now();
+        self.hand_over(&meta[..count], take);
+        Ok(count)
+    }
+
+    /// Reads what is there at this moment, or after the next burst, and leaves the socket alone until then.
+    async fn look_at(
+        &mut self,
+        at: Instant,
+        due: Option<Instant>,
+        take: &impl Fn(&Doorway, &[u8], SocketAddr),
+    ) -> io::Result<usize> {
+        self.watch = None;
+        let until = due.map_or(at, |due| due.min(at));
+        let burst = timeout_at(until.into(), self.attention.bursts()).await;
+        let now = Instant::now();
+        let is_due = burst.is_err() && now >= at;
+        if !self.attention.takes_a_look(now, is_due) {
+            return Ok(0);
+        }
+        let mut count = self.look(take)?;
+        while count == BATCH {
+            yield_now().await;
+            count = self.look(take)?;
+        }
+        Ok(count)
+    }
+
+    /// Reads what is there; says how many pieces that were.
+    fn look(&mut self, take: &impl Fn(&Doorway, &[u8], SocketAddr)) -> io::Result<usize> {
+        let mut meta = [RecvMeta::default(); BATCH];
+        let state = &self.mux.socket(self.number).state;
+        let count = match read(state, &self.socket, &mut self.buffers, &mut meta) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            received => received?,
+        };
+        let now = Instant::now();
+        self.attention
+            .came_within(now.saturating_duration_since(self.read));
+        self.read = now;
+        self.hand_over(&meta[..count], take);
+        self.attention.came_within(Duration::ZERO);
+        Ok(count)
+    }
+
+    fn hand_over(&mut self, meta: &[RecvMeta], take: &impl Fn(&Doorway, &[u8], SocketAddr)) {
+        let mut is_fed = false;
+        for (buffer, meta) in self.buffers.iter().zip(meta) {
             let from = canonical(meta.addr);
             METRICS.webrtc.received.inc_by(meta.len as u64);
             for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
@@ -126,6 +220,7 @@ impl Reader {
                     .as_deref()
                 {
                     Some(Port::Connection { udp, .. }) => {
+                        is_fed = true;
                         if let Some(due) = udp.push(datagram, from) {
                             self.waiting.push_back((due, Arc::clone(udp)));
                         }
@@ -135,18 +230,30 @@ impl Reader {
                 }
             }
         }
-        Ok(count)
+        if is_fed {
+            self.attention.feed(self.read);
+        }
     }
+}
+
+/// Reads what the socket has; says how many pieces that were.
+fn read(
+    state: &UdpSocketState,
+    socket: &Socket,
+    buffers: &mut [[u8; MAX_JOINED]],
+    meta: &mut [RecvMeta; BATCH],
+) -> io::Result<usize> {
+    let mut slices: Vec<_> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
+    state.recv(UdpSockRef::from(socket), &mut slices, meta)
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
     use std::net::UdpSocket;
-    use std::time::Duration;
 
-    use tokio::time::{sleep, timeout};
-    use webrtc::runtime::{AsyncUdpSocket, Transmit, UdpSocketState};
+    use tokio::time::timeout;
+    use webrtc::runtime::{AsyncUdpSocket, Transmit};
 
     use super::super::stun::tests::request;
     use super::super::udp::VirtualSocket;
@@ -182,6 +289,10 @@ mod tests {
         (mux, inbox, registration)
     }
 
+    fn reader(mux: &Arc<Mux>) -> Reader {
+        Reader::new(mux, 0, &Rc::new(Attention::new(mux))).unwrap()
+    }
+
     #[tokio::test]
     async fn datagrams_that_the_kernel_has_joined_arrive_one_by_one() {
         let (mux, inbox, _registration) = port();
@@ -198,7 +309,7 @@ mod tests {
                 lengths.extend(std::iter::from_fn(|| inbox.pop()).map(|it| it.0.len()));
             }
         };
-        let reader = Reader::new(&mux, 0).unwrap();
+        let reader = reader(&mux);
         tokio::select! {
             () = reader.run(|_, _, _| ()) => {}
             _ = timeout(Duration::from_secs(5), all_there) => {}
@@ -216,7 +327,7 @@ mod tests {
             address: mux.local(),
         };
         inbox.let_wait(Some(111));
-        let (reader, to) = (Reader::new(&mux, 0).unwrap(), mux.local());
+        let (reader, to) = (reader(&mux), mux.local());
         // A task of its own: it runs when it is woken, not whenever the reader does.
         let one_after_the_other = tokio::spawn(async move {
             for datagram in [request("ann", "secret"), vec![0x80, 111, 1]] {
@@ -236,6 +347,53 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_socket_that_is_left_alone_is_read_after_a_burst() {
+        let (mux, inbox, _registration) = port();
+        let attention = Rc::new(Attention::new(&mux));
+        let mut reader = Reader::new(&mux, 0, &attention).unwrap();
+        let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let send = || publisher.send_to(&request("ann", "secret"), mux.local());
+        send().unwrap();
+        let (later, nobody) = (
+            Instant::now() + Duration::from_secs(5),
+            |_: &_, _: &_, _| (),
+        );
+        let looks = reader.look_at(later, None, &nobody);
+        assert!(timeout(Duration::from_millis(50), looks).await.is_err());
+        assert_eq!(inbox.pop(), None);
+        attention.burst(Instant::now(), None);
+        assert_eq!(reader.look_at(later, None, &nobody).await.unwrap(), 1);
+        assert!(inbox.pop().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_socket_is_watched_again_when_no_burst_comes() {
+        let (mux, inbox, _registration) = port();
+        let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let attention = Rc::new(Attention::new(&mux));
+        let reader = Reader::new(&mux, 0, &attention).unwrap();
+        attention.burst(Instant::now(), None);
+        let (check, to) = (request("ann", "secret"), mux.local());
+        let comes = async {
+            // Some while it is left alone, some after that.
+            for _ in 0..100 {
+                publisher.send_to(&check, to).unwrap();
+                sleep(Duration::from_millis(4)).await;
+            }
+            let mut came = 0;
+            while came < 100 {
+                came += std::iter::from_fn(|| inbox.pop()).count();
+                sleep(Duration::from_millis(4)).await;
+            }
+        };
+        let all = tokio::select! {
+            () = reader.run(|_, _, _| ()) => false,
+            all = timeout(Duration::from_secs(5), comes) => all.is_ok(),
+        };
+        assert!(all);
+    }
+
+    #[tokio::test]
     async fn while_much_is_waiting_others_have_their_turn() {
         let (mux, inbox, _registration) = port();
         let publisher = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -251,7 +409,7 @@ mod tests {
                 yield_now().await;
             }
         };
-        let reader = Reader::new(&mux, 0).unwrap();
+        let reader = reader(&mux);
         tokio::select! {
             biased;
             () = reader.run(|_, _, _| ()) => {}

@@ -10,16 +10,26 @@ use super::super::batch::Batch;
 use super::super::member::{Behind, Member, Play};
 use super::super::starting::Next;
 use super::Hall;
-use crate::webrtc::burst::Burst;
+use crate::media::fanout::Unit;
+use crate::webrtc::burst::{Burst, Sounds};
 use crate::webrtc::session::End;
 
 /// Viewers that are sent a burst in one go.
 const TURN: usize = 64;
+/// What so many viewers of a worker send is read when it is awake anyway.
+const MANY: usize = 12;
 
 impl Hall {
     /// Sends a burst to all who are live.
     pub(super) async fn fan_out(&self, burst: &Burst, batch: &mut Batch) {
         self.newest.set(Some(burst.number));
+        let sounds = self.feed.seats().sounds(self.sounds.get());
+        self.sounds.set(sounds);
+        // Where sound waits for pictures, so may what viewers send.
+        if sounds != Sounds::AtOnce && self.load.viewers() >= MANY {
+            let at = burst.picture().map(|_| burst.time());
+            self.attention.burst(Instant::now(), at);
+        }
         let mut from = 0;
         for served in 1.. {
             let Some((id, to)) = self.write_next(from, burst, batch) else {
