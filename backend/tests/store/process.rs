@@ -1,5 +1,6 @@
 //! The real program as a process of its own, which can be killed; and sockets to it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +13,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::api::{CommentPage, CreatedRoom};
 use shared::events::Comment;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -132,6 +133,19 @@ impl Process {
         reqwest::Client::new()
             .request(method, url)
             .timeout(PATIENCE)
+    }
+
+    /// Sends what need not be HTTP. What is answered before the connection ends.
+    pub(crate) async fn send(&self, text: &str) -> String {
+        let answered = async {
+            let mut stream = TcpStream::connect(self.http).await?;
+            stream.write_all(text.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            io::Result::Ok(answer)
+        };
+        let answer = timeout(PATIENCE, answered).await;
+        answer.expect("the connection ends").unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

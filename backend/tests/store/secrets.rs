@@ -72,6 +72,11 @@ async fn no_secret_is_told_to_anybody_but_its_owner() {
     let again = post(&redeem, &room.host_token, json!({"secret": invitation})).await;
     assert_eq!(again.status(), 410);
     told.push(again.text().await.unwrap());
+    let broken = format!(
+        "GET {path}?key={} HTTP/1.1\r\nx\r\n\r\n",
+        rotated.stream_key
+    );
+    told.push(server.send(&broken).await);
     let places = PATHS.iter().map(|end| format!("{path}{end}"));
     let pages = ["/", "/live", "/rooms", "/api/rooms", "/healthz", "/metrics"];
     let room_page = format!("/room/{}", room.room.key);
