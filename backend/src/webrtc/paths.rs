@@ -168,6 +168,17 @@ mod tests {
     }
 
     #[test]
+    fn the_time_that_a_report_was_not_read_is_not_on_the_way() {
+        let report = Report {
+            lost: 0.0,
+            round_trip: Some(Duration::from_millis(30)),
+        };
+        let way = |waited| report.waited(Duration::from_millis(waited)).round_trip;
+        assert_eq!(way(16), Some(Duration::from_millis(14)));
+        assert_eq!(way(40), Some(Duration::ZERO), "not less than none");
+    }
+
+    #[test]
     fn what_is_old_is_forgotten() {
         let now = Instant::now();
         let meter = PathMeter::new(now);
