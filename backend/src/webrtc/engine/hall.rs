@@ -224,7 +224,8 @@ impl Hall {
         };
         // Only of DTLS there may be something to log, and to enter a span takes as long as to read a report.
         let span = is_dtls(datagram).then(|| member.span.enter());
-        member.viewer.handle(Instant::now(), path, datagram, take);
+        let now = Instant::now();
+        member.viewer.handle(now, path, datagram, take);
         drop(span);
         if connected && matches!(member.play, Play::Connecting) {
             Metrics::add(&metrics.viewers, 1);
@@ -237,10 +238,11 @@ impl Hall {
             self.stage.request_keyframe();
         }
         member.flush(&self.outlet);
-        if !matches!(member.play, Play::Live) || wants_keyframe || member.viewer.misses() {
-            self.attention.attend(Instant::now());
+        let misses = member.viewer.misses();
+        if misses || wants_keyframe || !matches!(member.play, Play::Live) {
+            self.attention.attend(now);
         }
-        if member.viewer.misses() {
+        if misses {
             self.retransmit(member);
         }
         if let Some(end) = end {
