@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::burst::{Burst, Bursts, RtpPacket, Sounds};
+use super::burst::{Burst, Bursts, RtpPacket};
 use super::paths::PathMeter;
 use super::seats::Seats;
 use crate::media::access_unit::{AccessUnit, AudioCodec};
@@ -130,10 +130,8 @@ async fn run(
     seats: Arc<Seats>,
 ) {
     let mut bursts = Bursts::default();
-    let mut sounds = Sounds::default();
     while let Some(delivery) = source.next().await {
-        sounds = seats.sounds(sounds);
-        bursts.push(Instant::now(), &delivery.unit, sounds, |burst| {
+        bursts.push(Instant::now(), &delivery.unit, seats.sounds(), |burst| {
             let burst = Arc::new(burst);
             history.write().push(&burst);
             feed.publish(burst);

@@ -10,9 +10,13 @@ const MANY: usize = 24;
 /// Below this they are few again.
 const FEW: usize = 16;
 
+/// Set in the number of those who watch from when they are many until they are few.
+const CROWD: usize = 1 << (usize::BITS - 1);
+
 /// Those who watch.
 #[derive(Debug, Default)]
 pub(super) struct Seats {
+    /// How many, and [`CROWD`].
     taken: AtomicUsize,
     /// By viewers who do not take two sounds in one packet.
     without_pairs: AtomicUsize,
@@ -21,26 +25,41 @@ pub(super) struct Seats {
 impl Seats {
     /// A viewer's seat.
     pub(super) fn take(self: &Arc<Self>, takes_pairs: bool) -> Seat {
-        let seat = Seat {
+        self.count(|taken| taken + 1);
+        if !takes_pairs {
+            self.without_pairs.fetch_add(1, Ordering::Relaxed);
+        }
+        Seat {
             seats: Arc::clone(self),
             takes_pairs,
-        };
-        for count in seat.counts() {
-            count.fetch_add(1, Ordering::Relaxed);
         }
-        seat
     }
 
-    /// How sound is sent now. `before`: how it was until now, so that it does not change with each viewer.
-    pub(super) fn sounds(&self, before: Sounds) -> Sounds {
-        let most = if before == Sounds::AtOnce { MANY } else { FEW };
-        if self.taken.load(Ordering::Relaxed) < most {
+    /// How sound is sent now. That does not change with each viewer who comes or goes.
+    pub(super) fn sounds(&self) -> Sounds {
+        if self.taken.load(Ordering::Relaxed) & CROWD == 0 {
             Sounds::AtOnce
         } else if self.without_pairs.load(Ordering::Relaxed) > 0 {
             Sounds::WithPictures
         } else {
             Sounds::InPairs
         }
+    }
+
+    fn count(&self, change: impl Fn(usize) -> usize) {
+        let changed = |before| {
+            let taken = change(before & !CROWD);
+            let crowd = match taken {
+                MANY.. => CROWD,
+                FEW.. => before & CROWD,
+                _ => 0,
+            };
+            Some(taken | crowd)
+        };
+        // It always changes, so this is no error.
+        let _ = self
+            .taken
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
     }
 }
 
@@ -51,17 +70,11 @@ pub(super) struct Seat {
     takes_pairs: bool,
 }
 
-impl Seat {
-    fn counts(&self) -> impl Iterator<Item = &AtomicUsize> {
-        let without_pairs = (!self.takes_pairs).then_some(&self.seats.without_pairs);
-        [&self.seats.taken].into_iter().chain(without_pairs)
-    }
-}
-
 impl Drop for Seat {
     fn drop(&mut self) {
-        for count in self.counts() {
-            count.fetch_sub(1, Ordering::Relaxed);
+        self.seats.count(|taken| taken - 1);
+        if !self.takes_pairs {
+            self.seats.without_pairs.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -78,19 +91,21 @@ mod tests {
     fn sound_does_not_wait_while_few_watch() {
         let seats = Arc::<Seats>::default();
         let mut crowd = crowd(&seats, MANY - 1);
-        assert_eq!(seats.sounds(Sounds::AtOnce), Sounds::AtOnce);
+        assert_eq!(seats.sounds(), Sounds::AtOnce);
         crowd.push(seats.take(true));
-        assert_eq!(seats.sounds(Sounds::AtOnce), Sounds::InPairs);
+        assert_eq!(seats.sounds(), Sounds::InPairs);
     }
 
     #[test]
     fn it_goes_on_as_it_was_while_some_come_and_go() {
         let seats = Arc::<Seats>::default();
-        let mut crowd = crowd(&seats, FEW);
-        assert_eq!(seats.sounds(Sounds::AtOnce), Sounds::AtOnce);
-        assert_eq!(seats.sounds(Sounds::InPairs), Sounds::InPairs);
+        let mut crowd = crowd(&seats, MANY);
+        crowd.truncate(FEW);
+        assert_eq!(seats.sounds(), Sounds::InPairs);
         crowd.pop();
-        assert_eq!(seats.sounds(Sounds::InPairs), Sounds::AtOnce);
+        assert_eq!(seats.sounds(), Sounds::AtOnce);
+        crowd.push(seats.take(true));
+        assert_eq!(seats.sounds(), Sounds::AtOnce);
     }
 
     #[test]
@@ -98,8 +113,8 @@ mod tests {
         let seats = Arc::<Seats>::default();
         let _crowd = crowd(&seats, MANY);
         let other = seats.take(false);
-        assert_eq!(seats.sounds(Sounds::InPairs), Sounds::WithPictures);
+        assert_eq!(seats.sounds(), Sounds::WithPictures);
         drop(other);
-        assert_eq!(seats.sounds(Sounds::WithPictures), Sounds::InPairs);
+        assert_eq!(seats.sounds(), Sounds::InPairs);
     }
 }

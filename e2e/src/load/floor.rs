@@ -176,11 +176,9 @@ impl Source {
 /// Time the loop's thread has spent on a core.
 fn cpu() -> Result<Duration> {
     for task in procfs::process::Process::myself()?.tasks()? {
-        let stat = task?.stat()?;
-        if stat.comm == THREAD {
-            let ticks = stat.utime + stat.stime;
-            let micros = ticks * 1_000_000 / procfs::ticks_per_second();
-            return Ok(Duration::from_micros(micros));
+        let task = task?;
+        if task.stat()?.comm == THREAD {
+            return Ok(Duration::from_nanos(task.schedstat()?.sum_exec_runtime));
         }
     }
     None.context("the floor's thread has ended")

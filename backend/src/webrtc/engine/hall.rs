@@ -28,7 +28,6 @@ use super::starting::Starting;
 use super::transport::{Ended, Path, is_dtls};
 use super::viewer::Event;
 use crate::media::stage::Stage;
-use crate::webrtc::burst::Sounds;
 use crate::webrtc::feed::Feed;
 use crate::webrtc::mux::{Attention, TcpStream};
 use crate::webrtc::paths::Tally;
@@ -56,8 +55,6 @@ pub(super) struct Hall {
     again: RefCell<Batch>,
     /// What was reported since the last tick.
     reported: Cell<Tally>,
-    /// How sound is sent.
-    sounds: Cell<Sounds>,
     outlet: Outlet,
     load: Arc<Load>,
     /// How the worker's socket is read.
@@ -81,7 +78,6 @@ impl Hall {
             starts: Notify::new(),
             again: RefCell::default(),
             reported: Cell::default(),
-            sounds: Cell::default(),
             outlet,
             load,
             attention,

@@ -13,25 +13,17 @@ use crate::webrtc::feed::Feeds;
 pub(in crate::webrtc) struct Audience {
     pub(super) stage: Arc<Stage>,
     feeds: Arc<Feeds>,
-    sounds: Sounds,
 }
 
 impl Audience {
     pub(in crate::webrtc) fn new(stage: Arc<Stage>, feeds: Arc<Feeds>) -> Self {
-        Self {
-            stage,
-            feeds,
-            sounds: Sounds::default(),
-        }
+        Self { stage, feeds }
     }
 
     /// Whether sound may wait for pictures now.
-    pub(super) fn is_patient(&mut self) -> bool {
-        self.sounds = match self.feeds.existing(&self.stage) {
-            Some(feed) => feed.seats().sounds(self.sounds),
-            None => Sounds::WithPictures,
-        };
-        self.sounds != Sounds::AtOnce
+    pub(super) fn is_patient(&self) -> bool {
+        let feed = self.feeds.existing(&self.stage);
+        feed.is_none_or(|feed| feed.seats().sounds() != Sounds::AtOnce)
     }
 }
 
@@ -42,7 +34,7 @@ mod tests {
     #[tokio::test]
     async fn sound_may_wait_while_nobody_or_many_watch() {
         let (stage, feeds) = (Arc::<Stage>::default(), Arc::<Feeds>::default());
-        let mut audience = Audience::new(Arc::clone(&stage), Arc::clone(&feeds));
+        let audience = Audience::new(Arc::clone(&stage), Arc::clone(&feeds));
         assert!(audience.is_patient());
         let feed = feeds.of(&stage);
         let one = feed.seats().take(true);

@@ -150,7 +150,7 @@ impl Ingest {
     }
 
     /// Lets sound wait for the pictures where nobody needs it at once.
-    fn let_sound_wait(&mut self, inbox: &Inbox) {
+    fn let_sound_wait(&self, inbox: &Inbox) {
         let may_wait = self.assembler.sound_may_wait(self.now()) && self.audience.is_patient();
         inbox.let_wait(self.sound.filter(|_| may_wait));
     }

@@ -4,6 +4,11 @@
 //! what they send leaves through the shared port, and what arrives there is handed to the one it is for
 //! ([`routes`]).
 
+#[cfg(target_os = "linux")]
+mod alarm;
+#[cfg(not(target_os = "linux"))]
+#[path = "alarm/elsewhere.rs"]
+mod alarm;
 mod attention;
 mod beat;
 mod moderation;
@@ -16,6 +21,7 @@ mod udp;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -260,13 +266,13 @@ impl Drop for Registration {
     }
 }
 
-/// Has the runtime of this thread watch a socket, for nothing else than this.
+/// Has the runtime of this thread watch a socket or a timer, for nothing else than this.
 #[expect(
     deprecated,
-    reason = "what replaces it is unsafe, because of types that lie about their file: a socket does not"
+    reason = "what replaces it is unsafe, because of types that lie about their file: ours do not"
 )]
-fn watched(socket: Arc<Socket>, interest: Interest) -> io::Result<AsyncFd<Arc<Socket>>> {
-    AsyncFd::with_interest(socket, interest)
+fn watched<T: AsRawFd>(file: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(file, interest)
 }
 
 /// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be

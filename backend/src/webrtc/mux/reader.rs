@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout_at};
 use webrtc::runtime::{RecvMeta, UdpSockRef, UdpSocketState};
 
+use super::alarm::Alarm;
 use super::attention::Attention;
 use super::moderation::Reading;
 use super::routes::Known;
@@ -38,6 +39,7 @@ pub(in super::super) struct Reader {
     /// While the runtime watches the socket.
     watch: Option<AsyncFd<Arc<Socket>>>,
     attention: Rc<Attention>,
+    alarm: Alarm,
     known: Known<Port>,
     buffers: Vec<[u8; MAX_JOINED]>,
     /// Where something waits, and until when; the first to be due is in front. No more than arrives while one
@@ -51,7 +53,7 @@ impl Reader {
     /// Of the socket of this number, on the runtime of this thread.
     ///
     /// # Errors
-    /// When the runtime cannot watch the socket, which it does for one reader at a time.
+    /// When the runtime cannot watch the socket, which it does for one reader at a time, or has no timer.
     pub(in super::super) fn new(
         mux: &Arc<Mux>,
         number: usize,
@@ -64,6 +66,7 @@ impl Reader {
             watch: Some(watched(Arc::clone(&socket), Interest::READABLE)?),
             socket,
             attention: Rc::clone(attention),
+            alarm: Alarm::new()?,
             known: Known::default(),
             buffers: vec![[0; MAX_JOINED]; BATCH],
             waiting: VecDeque::new(),
@@ -172,9 +175,13 @@ impl Reader {
     ) -> io::Result<usize> {
         self.watch = None;
         let until = due.map_or(at, |due| due.min(at));
-        let burst = timeout_at(until.into(), self.attention.bursts()).await;
+        let is_over = tokio::select! {
+            biased;
+            () = self.attention.bursts() => false,
+            over = self.alarm.at(until) => over.map(|()| true)?,
+        };
         let now = Instant::now();
-        let is_due = burst.is_err() && now >= at;
+        let is_due = is_over && now >= at;
         if !self.attention.takes_a_look(now, is_due) {
             return Ok(0);
         }

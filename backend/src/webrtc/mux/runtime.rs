@@ -20,8 +20,9 @@ use super::udp::{Inbox, VirtualSocket};
 use crate::roaming::{self, Roaming};
 
 /// How late a connection's timers may be. While media flows a packet comes in time, and what is due is done
-/// with it: to be woken for that alone would cost more than what is done.
-const SLACK: Duration = Duration::from_millis(40);
+/// with it: to be woken for that alone would cost more than what is done. With less than 64 ms and the time
+/// between two pictures tokio would wake the thread now and then to look at its timers.
+const SLACK: Duration = Duration::from_millis(100);
 
 /// For one peer connection, which has exactly one UDP and one TCP address.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use crate::load::process::Process;
+use crate::load::process::{CpuMeter, Process};
 use crate::nginx::{Installed, Nginx};
 
 /// What answering cost.
@@ -84,7 +84,7 @@ pub async fn ask(
     connections: usize,
     time: Duration,
 ) -> Result<Cost> {
-    let (until, before) = (Instant::now() + time, process.cpu()?);
+    let (until, cpu) = (Instant::now() + time, CpuMeter::start(process)?);
     let mut tasks = JoinSet::new();
     for first in 0..connections {
         let paths = paths.to_vec();
@@ -113,6 +113,6 @@ pub async fn ask(
         cost.requests += requests;
         cost.bytes += bytes;
     }
-    cost.cpu = process.cpu()?.saturating_sub(before);
+    cost.cpu = cpu.spent()?;
     Ok(cost)
 }

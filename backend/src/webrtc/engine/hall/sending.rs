@@ -23,10 +23,8 @@ impl Hall {
     /// Sends a burst to all who are live.
     pub(super) async fn fan_out(&self, burst: &Burst, batch: &mut Batch) {
         self.newest.set(Some(burst.number));
-        let sounds = self.feed.seats().sounds(self.sounds.get());
-        self.sounds.set(sounds);
         // Where sound waits for pictures, so may what viewers send.
-        if sounds != Sounds::AtOnce && self.load.viewers() >= MANY {
+        if self.feed.seats().sounds() != Sounds::AtOnce && self.load.viewers() >= MANY {
             let at = burst.picture().map(|_| burst.time());
             self.attention.burst(Instant::now(), at);
         }
