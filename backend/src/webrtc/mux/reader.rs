@@ -178,7 +178,7 @@ impl Reader {
         let is_over = tokio::select! {
             biased;
             () = self.attention.bursts() => false,
-            over = self.alarm.at(until) => over.map(|()| true)?,
+            () = self.alarm.at(until) => true,
         };
         let now = Instant::now();
         let is_due = is_over && now >= at;

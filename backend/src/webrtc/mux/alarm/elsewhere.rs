@@ -19,11 +19,7 @@ impl Alarm {
     }
 
     /// Waits for a moment. Cancel safe.
-    ///
-    /// # Errors
-    /// Never.
-    pub(super) async fn at(&mut self, moment: Instant) -> io::Result<()> {
+    pub(super) async fn at(&mut self, moment: Instant) {
         sleep_until(moment.into()).await;
-        Ok(())
     }
 }
