@@ -25,6 +25,7 @@ async fn whoever_opens_the_hosts_link_runs_the_broadcast_too() -> Result<()> {
         phone.js("return window.e2e.tracks.length", vec![]).await? == 0,
         "it uses the camera"
     );
+    second.says("origin", "another device").await?;
     second.say("from the phone").await?;
     studio.hears("Host", "from the phone").await?;
     second.moderate("from the phone", "delete").await?;

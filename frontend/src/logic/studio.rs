@@ -1,6 +1,6 @@
 //! What the studio shows: who is on the air.
 
-use shared::room::RoomState;
+use shared::room::{Ingest, RoomState};
 
 use super::publisher::Phase;
 
@@ -41,6 +41,16 @@ pub fn program(phase: &Phase, has_room: bool, room: Option<RoomState>, way: Way)
     }
 }
 
+/// Says where a broadcast comes from that this page only shows. By WHIP may come another browser or streaming
+/// software: the server cannot tell them apart.
+#[must_use]
+pub const fn origin(ingest: Option<Ingest>) -> &'static str {
+    match ingest {
+        Some(Ingest::Whip) => "Broadcasting from another device",
+        Some(Ingest::Rtmp) | None => "Broadcasting from your streaming software",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +80,12 @@ mod tests {
         assert_eq!(program(Phase::Failed(String::new())), Program::Here);
         assert_eq!(program(Phase::Connecting), Program::Nobody);
         assert_eq!(program(Phase::Setup), Program::Nobody, "a reload");
+    }
+
+    #[test]
+    fn another_browser_is_not_called_streaming_software() {
+        assert!(origin(Some(Ingest::Whip)).ends_with("another device"));
+        assert!(origin(Some(Ingest::Rtmp)).ends_with("your streaming software"));
     }
 
     #[test]

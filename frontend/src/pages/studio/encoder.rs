@@ -17,7 +17,7 @@ use crate::components::icon::{Glyph, Icon};
 use crate::components::live_badge::LiveBadge;
 use crate::components::player::Player;
 use crate::logic::publisher::GRACE_MS;
-use crate::logic::studio::Program;
+use crate::logic::studio::{Program, origin};
 use crate::playback::Playback;
 use crate::webrtc::HostedRoom;
 
@@ -232,6 +232,7 @@ pub(super) fn Relay(desk: Desk, key: RoomKey) -> impl IntoView {
         ))
     });
     let paused = Signal::derive(move || lost.get());
+    let from = move || origin(feed.room.with(|room| room.as_ref()?.ingest));
     let asking = RwSignal::new(false);
     view! {
         <div class="preview relay">
@@ -245,9 +246,9 @@ pub(super) fn Relay(desk: Desk, key: RoomKey) -> impl IntoView {
             </Player>
         </div>
         <div class="studio-controls" role="group" aria-label="Broadcast controls">
-            <p class="hint">
+            <p class="hint" data-test="origin">
                 <Icon glyph=Glyph::Screen />
-                "Broadcasting from your streaming software"
+                {from}
             </p>
             <span class="spacer"></span>
             <button
