@@ -47,6 +47,21 @@ async fn whoever_opens_the_hosts_link_runs_the_broadcast_too() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_second_device_says_who_was_lost() -> Result<()> {
+    let server = Server::start().await?;
+    let (host, phone) = (Browser::start().await?, Browser::start().await?);
+    let studio = StudioPage::open(&host, &server).await?;
+    studio.go_live("A phone in the river").await?;
+    phone.open(&studio.host_link().await?).await?;
+    let second = StudioPage::here(&phone);
+    second.says("origin", "another device").await?;
+    host.kill();
+    second.says("banner", "connection was lost").await?;
+    second.says("origin", "another device").await?;
+    server.stop().await
+}
+
+#[tokio::test]
 async fn a_link_that_the_network_kept_from_the_server_is_tried_again() -> Result<()> {
     let server = Server::start().await?;
     let (host, phone) = (Browser::start().await?, Browser::start().await?);

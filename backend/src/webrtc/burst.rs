@@ -169,10 +169,9 @@ impl Unit for Burst {
 }
 
 /// How sound leaves. Whoever waits for sound shows the picture later too, to have both at the same time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sounds {
     /// As it comes.
-    #[default]
     AtOnce,
     /// With the next picture.
     WithPictures,

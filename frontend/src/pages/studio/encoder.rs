@@ -228,11 +228,16 @@ pub(super) fn Relay(desk: Desk, key: RoomKey) -> impl IntoView {
         let _ = ticker.now();
         let left = until.saturating_sub(clock::now()).div_ceil(1_000);
         Some(format!(
-            "Your encoder's connection was lost. Waiting for it… {left} s left before the broadcast ends."
+            "The connection was lost. Waiting for it… {left} s left before the broadcast ends."
         ))
     });
     let paused = Signal::derive(move || lost.get());
-    let from = move || origin(feed.room.with(|room| room.as_ref()?.ingest));
+    // The server does not say it of somebody who is lost.
+    let ingest = Memo::new(move |before: Option<&Option<_>>| {
+        let now = feed.room.with(|room| room.as_ref()?.ingest);
+        now.or(before.copied().flatten())
+    });
+    let from = move || origin(ingest.get());
     let asking = RwSignal::new(false);
     view! {
         <div class="preview relay">
