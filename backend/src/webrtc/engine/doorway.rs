@@ -184,7 +184,8 @@ mod tests {
     async fn a_viewer_is_heard_whichever_socket_its_checks_come_to() {
         let alive = CancellationToken::new();
         let _ends = alive.clone().drop_guard();
-        let (_engine, port, _session, check) = invite(&alive);
+        let (engine, port, _session, check) = invite(&alive);
+        engine.workers.mux.share_out();
         // The kernel shares them out among the sockets, and the viewer belongs to the first one's worker.
         for _ in 0..12 {
             assert_eq!(ask(port, &check).unwrap(), port);

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 const TOO_LATE: Duration = Duration::from_millis(200);
 /// And for so long after.
 const RECOVERY: Duration = Duration::from_millis(200);
+/// Where sending is so far behind on average, others should take whoever comes.
+const UNEASY: Duration = Duration::from_millis(15);
+/// What one unit counts for in that average.
+const WEIGHT: u32 = 8;
 
 /// How much a worker has to do.
 pub(super) struct Load {
@@ -15,6 +19,8 @@ pub(super) struct Load {
     made: Instant,
     /// Until when no more viewers are taken, in microseconds since `made`.
     late_until: AtomicU64,
+    /// How late units are on average, in microseconds.
+    lateness: AtomicU64,
 }
 
 impl Load {
@@ -23,6 +29,7 @@ impl Load {
             viewers: AtomicUsize::new(0),
             made: now,
             late_until: AtomicU64::new(0),
+            lateness: AtomicU64::new(0),
         }
     }
 
@@ -37,6 +44,14 @@ impl Load {
             let until = self.micros(now + RECOVERY);
             self.late_until.store(until, Ordering::Relaxed);
         }
+        let before = Duration::from_micros(self.lateness.load(Ordering::Relaxed));
+        let average = (before * (WEIGHT - 1) + late) / WEIGHT;
+        self.lateness.store(micros(average), Ordering::Relaxed);
+    }
+
+    /// Whether this is more than one worker should do.
+    pub(super) fn is_uneasy(&self) -> bool {
+        self.lateness.load(Ordering::Relaxed) > micros(UNEASY)
     }
 
     /// Whether more viewers are refused.
@@ -45,9 +60,12 @@ impl Load {
     }
 
     fn micros(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.made);
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+        micros(at.saturating_duration_since(self.made))
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A viewer's part of a worker's load.
@@ -92,6 +110,22 @@ mod tests {
             "one unit in time is no recovery"
         );
         assert!(!load.is_late(now + RECOVERY));
+    }
+
+    #[test]
+    fn a_worker_is_uneasy_when_most_units_are_late_and_not_after_one() {
+        let now = Instant::now();
+        let load = Load::new(now);
+        load.sent(now, 4 * UNEASY);
+        assert!(!load.is_uneasy());
+        for _ in 0..2 * WEIGHT {
+            load.sent(now, 2 * UNEASY);
+        }
+        assert!(load.is_uneasy());
+        for _ in 0..2 * WEIGHT {
+            load.sent(now, UNEASY / 2);
+        }
+        assert!(!load.is_uneasy());
     }
 
     #[test]

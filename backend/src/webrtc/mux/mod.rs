@@ -15,6 +15,7 @@ mod moderation;
 mod reader;
 mod routes;
 mod runtime;
+mod steering;
 mod stun;
 mod tcp;
 mod udp;
@@ -37,6 +38,7 @@ pub(super) use self::attention::Attention;
 pub(super) use self::reader::Reader;
 use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
+use self::steering::Steering;
 pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
 pub(super) use self::udp::Inbox;
@@ -56,6 +58,7 @@ const FIRST: usize = 0;
 pub(super) struct Mux {
     /// All on the same port; never empty.
     sockets: Vec<PortSocket>,
+    steering: Steering,
     local: SocketAddr,
     routes: Shared<Port>,
     /// Datagrams that the kernel had no room for.
@@ -101,8 +104,9 @@ impl Mux {
     /// Binds both ports, with the same number. The TCP port is served as long as the tasks are kept, and
     /// each UDP socket by its [`Reader`].
     ///
-    /// Where the kernel can share a UDP port out among several sockets there are `sockets` of them: whatever
-    /// comes from one address always comes to the same one. Elsewhere there is one.
+    /// Where the kernel can share a UDP port out among several sockets there are `sockets` of them: while few
+    /// peers are there all comes to the first one, later what comes from one address always comes to the same
+    /// one. Elsewhere there is one.
     pub(super) fn bind(
         listen: SocketAddr,
         crypto: Arc<dyn RTCCryptoProvider>,
@@ -119,9 +123,12 @@ impl Mux {
                 sent: AtomicU64::new(0),
             })
         });
+        let sockets: Vec<_> = sockets.collect::<io::Result<_>>()?;
+        let steering = Steering::new(Arc::clone(&sockets[FIRST].socket));
         let routes = Shared::new(Routes::new(crypto));
         let mux = Arc::new(Self {
-            sockets: sockets.collect::<io::Result<_>>()?,
+            sockets,
+            steering,
             local,
             routes,
             dropped: AtomicU64::new(0),
@@ -164,8 +171,11 @@ impl Mux {
     }
 
     fn enter(self: &Arc<Self>, ufrag: &str, password: &str, port: Port) -> Registration {
-        self.routes
-            .with(|routes| routes.insert(ufrag.to_owned(), password.to_owned(), port));
+        let peers = self.routes.with(|routes| {
+            routes.insert(ufrag.to_owned(), password.to_owned(), port);
+            routes.len().0
+        });
+        self.steering.entered(peers);
         self.entered.fetch_add(1, Ordering::Relaxed);
         Registration {
             mux: Arc::clone(self),
@@ -191,6 +201,11 @@ impl Mux {
     /// Sockets on the UDP port.
     pub(super) fn sockets(&self) -> usize {
         self.sockets.len()
+    }
+
+    /// From now on whoever comes may come to any socket: the first one's worker does not keep up.
+    pub(super) fn share_out(&self) {
+        self.steering.share_out();
     }
 
     /// Packets that the kernel cuts from one send.
@@ -262,7 +277,11 @@ pub(super) struct Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.mux.routes.with(|routes| routes.remove(&self.ufrag));
+        let peers = self.mux.routes.with(|routes| {
+            routes.remove(&self.ufrag);
+            routes.len().0
+        });
+        self.mux.steering.left(peers);
     }
 }
 

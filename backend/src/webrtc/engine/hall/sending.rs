@@ -47,6 +47,9 @@ impl Hall {
             let now = Instant::now();
             let late = now.saturating_duration_since(burst.made);
             self.load.sent(now, late);
+            if self.load.is_uneasy() {
+                self.outlet.mux.share_out();
+            }
         }
     }
 
