@@ -1,11 +1,25 @@
-//! Packets on their way to one viewer, one behind the other in a buffer that all viewers share in turn.
+//! Packets on their way to viewers, one behind the other in a buffer that all viewers share in turn.
 
-/// Packets of one burst, or fewer.
+/// Packets of one burst for one viewer, or for some.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
     lengths: Vec<usize>,
     appended: Appended,
+}
+
+/// A place between two packets of a [`Batch`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    bytes: usize,
+    packets: usize,
+}
+
+/// Some packets of a [`Batch`]: those of one viewer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parcel<'a> {
+    bytes: &'a [u8],
+    lengths: &'a [usize],
 }
 
 /// What was appended to a [`Batch`], whatever has become of it.
@@ -21,13 +35,34 @@ impl Batch {
         self.lengths.clear();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.lengths.is_empty()
+    /// The end of what is there.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            bytes: self.bytes.len(),
+            packets: self.lengths.len(),
+        }
     }
 
-    /// Packets and bytes.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.lengths.len(), self.bytes.len())
+    /// Takes back what was appended since.
+    pub(super) fn take_back(&mut self, since: Mark) {
+        self.bytes.truncate(since.bytes);
+        self.lengths.truncate(since.packets);
+    }
+
+    /// All packets.
+    pub(super) fn all(&self) -> Parcel<'_> {
+        self.between(Mark::default(), self.mark())
+    }
+
+    /// Those between two places.
+    pub(super) fn between(&self, from: Mark, to: Mark) -> Parcel<'_> {
+        Parcel {
+            bytes: self.bytes.get(from.bytes..to.bytes).unwrap_or_default(),
+            lengths: self
+                .lengths
+                .get(from.packets..to.packets)
+                .unwrap_or_default(),
+        }
     }
 
     /// Appends a packet that `write` puts behind the others, from the position that it is told.
@@ -51,10 +86,21 @@ impl Batch {
     pub(super) fn take_appended(&mut self) -> Appended {
         std::mem::take(&mut self.appended)
     }
+}
+
+impl<'a> Parcel<'a> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.lengths.is_empty()
+    }
+
+    /// Packets and bytes.
+    pub(super) const fn size(&self) -> (usize, usize) {
+        (self.lengths.len(), self.bytes.len())
+    }
 
     /// The packets.
-    pub(super) fn packets(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = &self.bytes[..];
+    pub(super) fn packets(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.bytes;
         self.lengths.iter().map_while(move |&length| {
             let (packet, behind) = rest.split_at_checked(length)?;
             rest = behind;
@@ -64,8 +110,8 @@ impl Batch {
 
     /// The packets in runs that the kernel cuts apart again (`UDP_SEGMENT`): the bytes of a run and the
     /// length of its packets, of which only the last may be shorter. No run has more packets than `most`.
-    pub(super) fn runs(&self, most: usize) -> impl Iterator<Item = (&[u8], usize)> {
-        let (mut bytes, mut lengths) = (&self.bytes[..], &self.lengths[..]);
+    pub(super) fn runs(self, most: usize) -> impl Iterator<Item = (&'a [u8], usize)> {
+        let (mut bytes, mut lengths) = (self.bytes, self.lengths);
         std::iter::from_fn(move || {
             let &segment = lengths.first()?;
             let most = most.min(MAX_RUN / segment.max(1)).max(1);
@@ -109,7 +155,7 @@ mod tests {
 
     fn runs(lengths: &[usize], most: usize) -> Vec<(usize, usize)> {
         let batch = batch(lengths);
-        let runs = batch.runs(most);
+        let runs = batch.all().runs(most);
         runs.map(|(bytes, segment)| (bytes.len(), segment))
             .collect()
     }
@@ -146,9 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_one_viewer_can_be_told_from_the_rest_and_taken_back() {
+        let mut batch = batch(&[10, 20]);
+        let before = batch.mark();
+        let pushed: Result<(), ()> = batch.push(|bytes, start| {
+            bytes.resize(start + 5, 9);
+            Ok(())
+        });
+        pushed.unwrap();
+        let parcel = batch.between(before, batch.mark());
+        assert_eq!(parcel.packets().collect::<Vec<_>>(), [[9; 5]]);
+        batch.take_back(before);
+        assert_eq!(batch.all().size(), (2, 30));
+    }
+
+    #[test]
     fn a_packet_that_fails_leaves_nothing_behind() {
         let mut batch = batch(&[3]);
         assert_eq!(batch.push(|_, _| Err("no")), Err("no"));
-        assert_eq!(batch.packets().count(), 1);
+        assert_eq!(batch.all().packets().count(), 1);
     }
 }

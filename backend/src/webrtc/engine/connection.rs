@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::batch::Batch;
+use super::batch::Parcel;
 use crate::metrics::METRICS;
 use crate::webrtc::mux::{MAX_DATAGRAM, TcpStream};
 
@@ -75,10 +75,10 @@ impl Connection {
     }
 
     /// Sends the packets; `false` when the client is too far behind to take them.
-    pub(super) fn send(&self, batch: &Batch) -> bool {
-        let (packets, bytes) = batch.size();
+    pub(super) fn send(&self, parcel: Parcel<'_>) -> bool {
+        let (packets, bytes) = parcel.size();
         let mut frames = BytesMut::with_capacity(bytes + 2 * packets);
-        for packet in batch.packets() {
+        for packet in parcel.packets() {
             frame(packet, &mut frames);
         }
         self.out.send(frames.freeze())

@@ -27,6 +27,7 @@ use super::outlet::Outlet;
 use super::starting::Starting;
 use super::transport::{Ended, Path, is_dtls};
 use super::viewer::Event;
+use super::volley::Volley;
 use crate::media::stage::Stage;
 use crate::webrtc::feed::Feed;
 use crate::webrtc::mux::{Attention, TcpStream};
@@ -89,7 +90,7 @@ impl Hall {
     pub(super) fn serve(self: Rc<Self>) -> impl Future<Output = ()> {
         let (mut bursts, mut formats) = (self.feed.subscribe(), self.stage.formats());
         async move {
-            let mut batch = Batch::default();
+            let (mut volley, mut batch) = (Volley::new(), Batch::default());
             let (mut tick, mut step) = (Instant::now(), None);
             while !self.members.borrow().is_empty() {
                 let late = tick + SLACK;
@@ -101,7 +102,7 @@ impl Hall {
                             let members = self.members.borrow().len();
                             Metrics::add(&self.outlet.metrics.jumps, members as u64);
                         }
-                        self.fan_out(&delivery.unit, &mut batch).await;
+                        self.fan_out(&delivery.unit, &mut volley).await;
                     }
                     changed = formats.changed() => match changed {
                         Ok(()) => self.look_at_formats(),
@@ -119,6 +120,7 @@ impl Hall {
                     tick = now + TICK;
                 }
                 // Not with each packet: the workers share the counters.
+                self.outlet.metrics.sent(volley.take_appended());
                 self.outlet.metrics.sent(batch.take_appended());
             }
         }
@@ -274,8 +276,8 @@ impl Hall {
             member.viewer.retransmit(&history, &mut again)
         };
         Metrics::add(&self.outlet.metrics.retransmissions, count as u64);
-        if let Ok(Some(to)) = member.address(&again) {
-            self.outlet.send_now(&again, to);
+        if let Ok(Some(to)) = member.address(again.all()) {
+            self.outlet.send_now(again.all(), to);
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tracing::Span;
 
-use super::batch::Batch;
+use super::batch::Parcel;
 use super::connection::Connection;
 use super::load::Share;
 use super::outlet::Outlet;
@@ -121,11 +121,11 @@ impl Member {
     }
 
     /// Sends packets if its way is a connection; else says where they have to be sent to, if anywhere.
-    pub(super) fn address(&self, batch: &Batch) -> Result<Option<SocketAddr>, Behind> {
-        match self.viewer.path().filter(|_| !batch.is_empty()) {
+    pub(super) fn address(&self, parcel: Parcel<'_>) -> Result<Option<SocketAddr>, Behind> {
+        match self.viewer.path().filter(|_| !parcel.is_empty()) {
             Some(Path::Udp(remote)) => Ok(Some(remote)),
             Some(Path::Tcp(remote)) => match self.connection(remote) {
-                Some(connection) if !connection.send(batch) => Err(Behind),
+                Some(connection) if !connection.send(parcel) => Err(Behind),
                 _ => Ok(None),
             },
             None => Ok(None),

@@ -30,6 +30,7 @@ mod testing;
 mod tests;
 mod transport;
 mod viewer;
+mod volley;
 mod worker;
 mod workers;
 

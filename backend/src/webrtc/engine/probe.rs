@@ -79,7 +79,7 @@ impl Lane {
         for unit in &mut self.picture.units {
             unit.first = unit.end();
         }
-        Ok(self.batch.size().1)
+        Ok(self.batch.all().size().1)
     }
 
     /// Sends what was encrypted last.
@@ -87,7 +87,9 @@ impl Lane {
     /// # Errors
     /// When the socket has no address.
     pub async fn send(&self) -> io::Result<()> {
-        self.outlet.send(&self.batch, self.sink.local_addr()?).await;
+        self.outlet
+            .send(self.batch.all(), self.sink.local_addr()?)
+            .await;
         Ok(())
     }
 }

@@ -277,7 +277,7 @@ impl Pair {
     pub(super) fn send(&mut self, burst: &Burst) -> Vec<Vec<u8>> {
         let mut batch = Batch::default();
         self.viewer.write(burst, &mut batch).unwrap();
-        batch.packets().map(<[u8]>::to_vec).collect()
+        batch.all().packets().map(<[u8]>::to_vec).collect()
     }
 
     /// What is sent again upon a NACK for this packet and the one behind it.
@@ -290,7 +290,7 @@ impl Pair {
         self.handle(path(1), &nack);
         let mut batch = Batch::default();
         self.viewer.retransmit(&history, &mut batch);
-        batch.packets().map(<[u8]>::to_vec).collect()
+        batch.all().packets().map(<[u8]>::to_vec).collect()
     }
 }
 

@@ -11,6 +11,11 @@ mod alarm;
 mod alarm;
 mod attention;
 mod beat;
+#[cfg(target_os = "linux")]
+mod bulk;
+#[cfg(not(target_os = "linux"))]
+#[path = "bulk/elsewhere.rs"]
+mod bulk;
 mod moderation;
 mod reader;
 mod routes;
@@ -35,6 +40,7 @@ use tokio::task::JoinSet;
 use webrtc::runtime::{Transmit, UdpSockRef, UdpSocketState};
 
 pub(super) use self::attention::Attention;
+pub(super) use self::bulk::Bulk;
 pub(super) use self::reader::Reader;
 use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
@@ -243,17 +249,48 @@ impl Mux {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when the socket's buffer is full.
     pub(super) fn try_send(&self, socket: usize, transmit: &Transmit<'_>) -> io::Result<()> {
-        let mut transmit = Transmit { ..*transmit };
-        if let (IpAddr::V4(ip), true) = (transmit.destination.ip(), self.local.is_ipv6()) {
-            // What a socket for both takes (RFC 4291 section 2.5.5.2).
-            transmit.destination.set_ip(ip.to_ipv6_mapped().into());
-        }
+        let transmit = Transmit {
+            destination: self.destination(transmit.destination),
+            ..*transmit
+        };
         let socket = self.socket(socket);
         let descriptor = UdpSockRef::from(&*socket.socket);
         socket.state.try_send(descriptor, &transmit)?;
         let bytes = transmit.contents.len() as u64;
         socket.sent.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Sends at once, through the socket of this number, to each peer its run of packets of `segment` bytes, of
+    /// which the last may be shorter. Says how many peers' were taken: the first ones'.
+    ///
+    /// # Errors
+    /// When not even the first one's were: what is wrong may be with that one alone.
+    pub(super) fn try_send_bulk(
+        &self,
+        socket: usize,
+        bulk: &mut Bulk,
+        segment: u16,
+        runs: &[(&[u8], SocketAddr)],
+    ) -> io::Result<usize> {
+        let runs: Vec<_> = runs
+            .iter()
+            .map(|&(run, to)| (run, self.destination(to)))
+            .collect();
+        let socket = self.socket(socket);
+        let sent = bulk.send(&socket.socket, segment, &runs)?;
+        let bytes: usize = runs.iter().take(sent).map(|(run, _)| run.len()).sum();
+        socket.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(sent)
+    }
+
+    /// The address as the sockets take it.
+    fn destination(&self, mut to: SocketAddr) -> SocketAddr {
+        if let (IpAddr::V4(ip), true) = (to.ip(), self.local.is_ipv6()) {
+            // What a socket for both takes (RFC 4291 section 2.5.5.2).
+            to.set_ip(ip.to_ipv6_mapped().into());
+        }
+        to
     }
 
     /// Sends at once or not at all: a full socket buffer means loss, as it would further on.

@@ -1,14 +1,16 @@
-//! How a hall sends: to one viewer after the other, each borrowed while it is written for and not while the
-//! kernel is waited for, so that what arrives meanwhile can be taken.
+//! How a hall sends: to some viewers after the others, who are borrowed while they are written for and not while
+//! the kernel is waited for, so that what arrives meanwhile can be taken.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use rtc::shared::error::Result;
 use tokio::task::yield_now;
 
 use super::super::batch::Batch;
 use super::super::member::{Behind, Member, Play};
 use super::super::starting::Next;
+use super::super::volley::Volley;
 use super::Hall;
 use crate::media::fanout::Unit;
 use crate::webrtc::burst::{Burst, Sounds};
@@ -21,23 +23,20 @@ const MANY: usize = 12;
 
 impl Hall {
     /// Sends a burst to all who are live.
-    pub(super) async fn fan_out(&self, burst: &Burst, batch: &mut Batch) {
+    pub(super) async fn fan_out(&self, burst: &Burst, volley: &mut Volley) {
         self.newest.set(Some(burst.number));
         // Where sound waits for pictures, so may what viewers send.
         if self.feed.seats().sounds() != Sounds::AtOnce && self.load.viewers() >= MANY {
             let at = burst.picture().map(|_| burst.time());
             self.attention.burst(Instant::now(), at);
         }
-        let mut from = 0;
-        for served in 1.. {
-            let Some((id, to)) = self.write_next(from, burst, batch) else {
-                break;
-            };
-            from = id + 1;
-            if let Some(to) = to {
-                self.outlet.send(batch, to).await;
-            }
-            if served % TURN == 0 {
+        let (mut from, mut served) = (0, 0);
+        while let Some((next, written)) = self.write_some(from, burst, volley) {
+            from = next;
+            served += written;
+            self.outlet.send_all(volley).await;
+            if served >= TURN {
+                served = 0;
                 // What arrives on this worker's socket is not kept waiting for all of them.
                 yield_now().await;
             }
@@ -53,33 +52,41 @@ impl Hall {
         }
     }
 
-    /// Writes the burst for the first live viewer from this number on who was not sent it; answers who that is
-    /// and where it has to be sent to.
-    fn write_next(
-        &self,
-        from: u64,
-        burst: &Burst,
-        batch: &mut Batch,
-    ) -> Option<(u64, Option<SocketAddr>)> {
+    /// Writes the burst for the next live viewers from this number on who were not sent it; answers behind
+    /// which number to go on, and how many they were. `None` when there are no more.
+    fn write_some(&self, from: u64, burst: &Burst, volley: &mut Volley) -> Option<(u64, usize)> {
+        volley.clear();
         let mut members = self.members.borrow_mut();
-        let mut rest = members.range_mut(from..);
-        let is_due =
-            |member: &Member| matches!(member.play, Play::Live) && member.last < burst.number;
-        let (&id, member) = rest.find(|(_, member)| is_due(member))?;
-        member.last = burst.number;
-        batch.clear();
-        let written = member.viewer.write(burst, batch);
-        if written.is_err() {
-            drop(members);
-            self.leave(id, End::Lost);
-            return Some((id, None));
+        let (mut last, mut written) = (None, 0);
+        for (&id, member) in members.range_mut(from..) {
+            if !matches!(member.play, Play::Live) || member.last >= burst.number {
+                continue;
+            }
+            member.last = burst.number;
+            (last, written) = (Some(id), written + 1);
+            if self.write_one(member, burst, volley).is_err() {
+                drop(members);
+                self.leave(id, End::Lost);
+                break;
+            }
+            if volley.is_full() {
+                break;
+            }
         }
-        let to = member.address(batch).unwrap_or_else(|Behind| {
-            self.restart(member);
-            self.stage.request_keyframe();
-            None
-        });
-        Some((id, to))
+        Some((last? + 1, written))
+    }
+
+    /// Writes the burst for one viewer.
+    fn write_one(&self, member: &mut Member, burst: &Burst, volley: &mut Volley) -> Result<()> {
+        volley.add(|batch, from| {
+            member.viewer.write(burst, batch)?;
+            let parcel = batch.between(from, batch.mark());
+            Ok(member.address(parcel).unwrap_or_else(|Behind| {
+                self.restart(member);
+                self.stage.request_keyframe();
+                None
+            }))
+        })
     }
 
     /// Brings those who start a step nearer to live; says whether some still have to go on.
@@ -94,7 +101,7 @@ impl Hall {
         for &id in &starting {
             let mut sent = 0;
             while let Some(to) = self.write_step(id, now, &mut sent, batch) {
-                self.outlet.send(batch, to).await;
+                self.outlet.send(batch.all(), to).await;
             }
         }
         let members = self.members.borrow();
@@ -141,7 +148,7 @@ impl Hall {
                 self.leave(id, End::Lost);
                 return None;
             }
-            match member.address(batch) {
+            match member.address(batch.all()) {
                 Ok(Some(to)) => return Some(to),
                 Ok(None) => {}
                 Err(Behind) => {
