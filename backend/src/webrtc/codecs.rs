@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use rtc::interceptor::{Registry, Slot, TwccReceiverBuilder};
-use rtc::peer_connection::configuration::interceptor_registry::{
-    configure_nack, configure_rtcp_reports,
+use rtc::interceptor::{
+    NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder,
 };
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine,
@@ -46,9 +45,12 @@ pub(super) fn for_publisher(offer: &Offer) -> Result<(MediaEngine, Registry), Er
     if let Some(opus) = offer.opus() {
         register_opus(&mut engine, opus)?;
     }
-    let registry = configure_nack(Registry::new(), &mut engine);
+    // What sends media would need more: to send it again, and to report it.
+    let registry = Registry::new()
+        .with(Slot::NackGenerator, NackGeneratorBuilder::new().build())
+        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
     let registry = configure_transport_feedback(registry, &mut engine)?;
-    Ok((engine, configure_rtcp_reports(registry)))
+    Ok((engine, registry))
 }
 
 /// Without transport-wide feedback Chrome never sends more than 300 kbit/s. Of sound it would tell nothing

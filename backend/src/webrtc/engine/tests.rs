@@ -337,3 +337,15 @@ fn a_viewer_that_is_sent_something_gets_reports() {
     assert_eq!(opened[20..24], 3u32.to_be_bytes());
     assert_eq!(pair.viewer.report(pair.now, MediaTime::ZERO), None);
 }
+
+#[test]
+fn reports_come_each_second_at_first_and_more_rarely_later() {
+    let mut pair = Pair::connected(GCM);
+    pair.send(&picture(0, 3_000));
+    let is_reported = |second: u64| {
+        let now = pair.now + Duration::from_secs(second);
+        pair.viewer.report(now, MediaTime::ZERO).is_some()
+    };
+    let reported: Vec<_> = (0..20).filter(|&second| is_reported(second)).collect();
+    assert_eq!(reported, [0, 1, 2, 3, 4, 5, 10, 15]);
+}

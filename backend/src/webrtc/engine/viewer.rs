@@ -32,8 +32,12 @@ pub(in crate::webrtc) const CNAME: &str = "golive";
 const VERSION: u8 = 2 << 6;
 const PADDING: u8 = 0x20;
 const MARKER: u8 = 0x80;
-/// RFC 3550 section 6.2 would have it every 5 s; browsers place sound and picture by it, so it comes soon.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Between a viewer's sender reports (RFC 3550 section 6.2).
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// Between its first ones: browsers place sound and picture by them, and one may be lost.
+const EARLY_INTERVAL: Duration = Duration::from_secs(1);
+/// How many those are.
+const EARLY_REPORTS: u8 = 5;
 /// Packets a viewer may have sent again in each [`REFILL`]: a request of 4 bytes asks for 17 packets.
 const RETRANSMISSIONS: u32 = 100;
 const REFILL: Duration = Duration::from_millis(100);
@@ -94,6 +98,8 @@ pub(super) struct Viewer {
     loss: Loss,
     quality: Quality,
     report_due: Instant,
+    /// Of [`EARLY_REPORTS`], those to come.
+    early_reports: u8,
     /// Packets to send again: the room's number and the viewer's.
     missing: Vec<(u64, u64)>,
     credit: u32,
@@ -137,6 +143,7 @@ impl Viewer {
             loss: Loss::default(),
             quality: Quality::default(),
             report_due: now,
+            early_reports: EARLY_REPORTS,
             missing: Vec::new(),
             credit: RETRANSMISSIONS,
             refilled: now,
@@ -287,7 +294,12 @@ impl Viewer {
         if compound.is_empty() {
             return None;
         }
-        self.report_due = now + REPORT_INTERVAL;
+        self.report_due = now
+            + match self.early_reports {
+                0 => REPORT_INTERVAL,
+                _ => EARLY_INTERVAL,
+            };
+        self.early_reports = self.early_reports.saturating_sub(1);
         srtp.protect_rtcp(&compound).ok().map(Into::into)
     }
 

@@ -20,6 +20,7 @@ mod moderation;
 mod reader;
 mod routes;
 mod runtime;
+mod sockets;
 mod steering;
 mod stun;
 mod tcp;
@@ -32,10 +33,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rtc::crypto::RTCCryptoProvider;
-use socket2::{Socket, Type};
+use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use webrtc::runtime::{Transmit, UdpSockRef, UdpSocketState};
 
@@ -44,16 +44,14 @@ pub(super) use self::bulk::Bulk;
 pub(super) use self::reader::Reader;
 use self::routes::{Routes, Shared};
 use self::runtime::MuxRuntime;
+use self::sockets::{bind_beside, bind_pair, tell_less};
 use self::steering::Steering;
 pub(super) use self::stun::addressee;
 pub(super) use self::tcp::Stream as TcpStream;
 pub(super) use self::udp::Inbox;
 use super::engine::Doorway;
 use crate::metrics::METRICS;
-use crate::tcp::{listen as listen_tcp, socket as open_socket};
 
-/// What the kernel may hold for us; a burst of keyframes to many viewers has to fit.
-const SOCKET_BUFFER: usize = 8 << 20;
 /// Largest datagram that is looked at; more than any path's MTU that WebRTC uses.
 pub(super) const MAX_DATAGRAM: usize = 2_048;
 
@@ -123,8 +121,10 @@ impl Mux {
         let mut bound = vec![first];
         bound.extend(bind_beside(&bound[FIRST], sockets)?);
         let sockets = bound.into_iter().map(|socket| {
+            let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+            tell_less(&socket);
             Ok(PortSocket {
-                state: UdpSocketState::new(UdpSockRef::from(&socket))?,
+                state,
                 socket: Arc::new(socket),
                 sent: AtomicU64::new(0),
             })
@@ -329,75 +329,4 @@ impl Drop for Registration {
 )]
 fn watched<T: AsRawFd>(file: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(file, interest)
-}
-
-/// A UDP socket and a TCP listener on the same port. With port 0 the kernel picks one for UDP that may be
-/// taken for TCP: then it picks again.
-fn bind_pair(listen: SocketAddr) -> io::Result<(Socket, TcpListener)> {
-    let mut attempts = if listen.port() == 0 { 16 } else { 1 };
-    loop {
-        attempts -= 1;
-        let socket = udp_socket(listen)?;
-        socket.bind(&listen.into())?;
-        match listen_tcp(address(&socket)?) {
-            Ok(listener) => {
-                check_buffers(&socket);
-                return Ok((socket, listener));
-            }
-            Err(error) if attempts == 0 => return Err(error),
-            Err(_) => {}
-        }
-    }
-}
-
-/// More sockets on the port of the first one, `count` with it. The first one had the port for itself: no
-/// other program can have it.
-#[cfg(target_os = "linux")]
-fn bind_beside(first: &Socket, count: usize) -> io::Result<Vec<Socket>> {
-    first.set_reuse_port(true)?;
-    let listen = address(first)?;
-    let bind = |_| {
-        let socket = udp_socket(listen)?;
-        socket.set_reuse_port(true)?;
-        socket.bind(&listen.into())?;
-        Ok(socket)
-    };
-    (1..count).map(bind).collect()
-}
-
-/// Elsewhere all that comes would come to one of them.
-#[cfg(not(target_os = "linux"))]
-fn bind_beside(_: &Socket, _: usize) -> io::Result<Vec<Socket>> {
-    Ok(Vec::new())
-}
-
-fn udp_socket(listen: SocketAddr) -> io::Result<Socket> {
-    let socket = open_socket(listen, Type::DGRAM)?;
-    // The kernel grants what its limits allow: see `check_buffers`.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-    Ok(socket)
-}
-
-fn address(socket: &Socket) -> io::Result<SocketAddr> {
-    let address = socket.local_addr()?.as_socket();
-    address.ok_or_else(|| io::Error::other("the socket has no internet address"))
-}
-
-/// Small buffers are no reason not to start, but to say so.
-fn check_buffers(socket: &Socket) {
-    for (granted, sysctl) in [
-        (socket.recv_buffer_size(), "net.core.rmem_max"),
-        (socket.send_buffer_size(), "net.core.wmem_max"),
-    ] {
-        // Linux tells twice what is usable.
-        let granted = granted.unwrap_or_default() / 2;
-        if granted < SOCKET_BUFFER {
-            tracing::warn!(
-                granted,
-                wanted = SOCKET_BUFFER,
-                "small buffers for WebRTC: with many viewers raise {sysctl} to {SOCKET_BUFFER}"
-            );
-        }
-    }
 }
