@@ -342,7 +342,7 @@ fn a_viewer_that_is_sent_something_gets_reports() {
 fn reports_come_each_second_at_first_and_more_rarely_later() {
     let mut pair = Pair::connected(GCM);
     pair.send(&picture(0, 3_000));
-    let is_reported = |second: u64| {
+    let mut is_reported = |second: u64| {
         let now = pair.now + Duration::from_secs(second);
         pair.viewer.report(now, MediaTime::ZERO).is_some()
     };
