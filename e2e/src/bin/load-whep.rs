@@ -191,6 +191,14 @@ async fn measure(
     viewers: usize,
     alone: Option<Needs>,
 ) -> Result<Needs> {
+    // Half before the audience and half after: the machine is not the same all day. Not beside it, as they
+    // would slow each other down.
+    let half = Duration::from_secs(arguments.seconds) / 2;
+    let floor = async || match viewers {
+        0 => Ok(None),
+        _ => floor::measure(viewers, half).await.map(Some),
+    };
+    let floor_before = floor().await?;
     let audience = broadcast.audience(viewers, arguments).await?;
     sleep(SETTLE).await;
     let (cpu, own_cpu) = (
@@ -211,11 +219,9 @@ async fn measure(
     let joined = u64::try_from(audience.len())?;
     let mut joins = audience.join_times();
     broadcast.leave(audience).await?;
-    // By the same machine in the same minute, but not beside the server: they would slow each other down.
-    let floor = match viewers {
-        0 => None,
-        _ => Some(floor::measure(viewers, Duration::from_secs(arguments.seconds)).await?),
-    };
+    let floor = floor_before
+        .zip(floor().await?)
+        .map(|(before, after)| f64::midpoint(before, after));
     let floors = |cpu: f64| cell(floor.map(|floor| format!("{:.2}", cpu / floor)));
     let each = |total: u64| ratio(total, joined);
     let needs = Needs { cpu, memory };
