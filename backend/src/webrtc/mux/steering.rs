@@ -30,23 +30,21 @@ enum Course {
 pub(super) struct Steering {
     /// Any of them.
     socket: Arc<Socket>,
-    course: Mutex<Course>,
+    /// `None` where the kernel does not let itself be told.
+    course: Option<Mutex<Course>>,
 }
 
 impl Steering {
     /// Of all sockets on the port of this one.
     pub(super) fn new(socket: Arc<Socket>) -> Self {
         let course = match steer(&socket, Course::Together) {
-            Ok(()) => Course::Together,
+            Ok(()) => Some(Mutex::new(Course::Together)),
             Err(error) => {
                 tracing::debug!(%error, "the WebRTC port's sockets share from the first peer on");
-                Course::Apart
+                None
             }
         };
-        Self {
-            socket,
-            course: Mutex::new(course),
-        }
+        Self { socket, course }
     }
 
     /// So many are there, as one more has come.
@@ -69,7 +67,10 @@ impl Steering {
     }
 
     fn set(&self, wanted: Course) {
-        let mut course = self.course.lock();
+        let Some(course) = &self.course else {
+            return;
+        };
+        let mut course = course.lock();
         if *course == wanted {
             return;
         }
